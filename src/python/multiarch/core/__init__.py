@@ -1,0 +1,1 @@
+"""The thinking: pure values and functions that import nothing of Pants and probe nothing."""

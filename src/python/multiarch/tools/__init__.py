@@ -1,0 +1,1 @@
+"""Programs that run inside sandboxes; each reads one JSON request and writes its outputs."""
