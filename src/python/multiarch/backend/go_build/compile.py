@@ -1,0 +1,303 @@
+"""Compiles: one process per first-party package, one per module's third-party packages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Iterable
+
+from multiarch.backend.go_build.binaries import AllGoBinaries
+from multiarch.backend.go_build.graph import (
+    ModuleGraph,
+    ModuleGraphRequest,
+    PackageGraph,
+    config_id,
+    settings_json,
+)
+from multiarch.backend.go_build.std import (
+    Layer,
+    LayerProcess,
+    StdLayerRequest,
+    Variant,
+    export_mount,
+    std_variant,
+)
+from multiarch.backend.go_module.files import (
+    MOD_CACHE,
+    ModuleInputs,
+    ModuleInputsRequest,
+)
+from multiarch.backend.go_toolchain import GoToolchain, toolchain_mounts
+from multiarch.backend.sandbox import SHELL_PATH, ToolProcess, request_json
+from multiarch.core.golang.compile import CWD, Outputs, Plan, compile_plan
+from multiarch.core.golang.packages import Package, closure, package_to_json
+from multiarch.core.golang.shell import script
+from pants.engine.engine_aware import EngineAwareParameter
+from pants.engine.fs import (
+    AddPrefix,
+    CreateDigest,
+    Digest,
+    DigestSubset,
+    FileContent,
+    GlobMatchErrorBehavior,
+    MergeDigests,
+    PathGlobs,
+)
+from pants.engine.internals.native_engine import EMPTY_DIGEST
+from pants.engine.process import FallibleProcessResult, Process
+from pants.engine.rules import Get, MultiGet, collect_rules, rule
+from pants.util.frozendict import FrozenDict
+from pants.util.logging import LogLevel
+
+
+@dataclass(frozen=True)
+class CompileRequest(EngineAwareParameter):
+    """One first-party package of a module, for one variant."""
+
+    module: str
+    variant: Variant
+    import_path: str
+    main_gcflags: tuple[str, ...] = ()
+
+    def debug_hint(self) -> str:
+        """Shown beside the rule in the terminal."""
+        return f"{self.import_path} ({self.variant.settings.platform})"
+
+
+@dataclass(frozen=True)
+class CompileFailure:
+    """What the compiler said of one package on one platform."""
+
+    import_path: str
+    platform: str
+    message: str
+
+
+@dataclass(frozen=True)
+class CompiledPackage:
+    """Export data at `_lib/IMPORTPATH.x` and archive at `_lib/IMPORTPATH.a`.
+
+    With `failures`, it or something it imports did not compile, and the digests are empty.
+    """
+
+    export: Digest
+    archive: Digest
+    failures: tuple[CompileFailure, ...] = ()
+
+
+@dataclass(frozen=True)
+class ThirdPartyRequest(EngineAwareParameter):
+    """All third-party packages that a module's binaries need, for one variant."""
+
+    module: str
+    variant: Variant
+
+    def debug_hint(self) -> str:
+        """Shown beside the rule in the terminal."""
+        return f"{self.module or '.'} ({self.variant.settings.platform})"
+
+
+@dataclass(frozen=True)
+class PackageSourcesRequest:
+    """The files of packages; a rule of its own, so that an edit reaches only its own package."""
+
+    module: str
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PackageSources:
+    """Those files at their own paths."""
+
+    digest: Digest
+
+
+def lib(import_path: str, kind: str) -> str:
+    """The sandbox path of a package's export data (`x`) or archive (`a`)."""
+    return f"_lib/{import_path}.{kind}"
+
+
+def std_groups_of(graph: PackageGraph, import_paths: Iterable[str]) -> tuple[int, ...]:
+    """The std groups that hold some of these imports."""
+    return tuple(sorted({graph.std_groups[i] for i in import_paths if i in graph.std_groups}))
+
+
+def export_paths(graph: PackageGraph, package: Package) -> dict[str, str]:
+    """Where a compile of the package finds each import's export data."""
+    return {
+        i: f"{export_mount(graph.std_groups[i])}/{i}.x" if i in graph.std_groups else lib(i, "x")
+        for i in package.imports
+    }
+
+
+@rule(level=LogLevel.DEBUG)
+async def package_sources(request: PackageSourcesRequest) -> PackageSources:
+    own = tuple(f for f in request.files if not f.startswith(f"{MOD_CACHE}/"))
+    cached = tuple(f for f in request.files if f.startswith(f"{MOD_CACHE}/"))
+    digest = EMPTY_DIGEST
+    if own:
+        digest = await Get(
+            Digest,
+            PathGlobs(
+                own,
+                glob_match_error_behavior=GlobMatchErrorBehavior.error,
+                description_of_origin="`go list`",
+            ),
+        )
+    if cached:
+        inputs = await Get(ModuleInputs, ModuleInputsRequest(request.module))
+        assert inputs.mod_cache is not None
+        cache = await Get(Digest, AddPrefix(inputs.mod_cache, MOD_CACHE))
+        found = await Get(Digest, DigestSubset(cache, PathGlobs(_escape(cached))))
+        digest = await Get(Digest, MergeDigests((digest, found)))
+    return PackageSources(digest)
+
+
+def _escape(files: tuple[str, ...]) -> list[str]:
+    """Module cache paths hold `!` for capital letters, which a leading position would negate."""
+    return [f.replace("[", "[[]") for f in files]
+
+
+@rule(desc="Compile third-party packages", level=LogLevel.DEBUG)
+async def compile_third_party(
+    request: ThirdPartyRequest, toolchain: GoToolchain, binaries: AllGoBinaries
+) -> Layer:
+    modules = await Get(ModuleGraph, ModuleGraphRequest(request.module))
+    settings = request.variant.settings
+    graph = modules.of(settings)
+    mains = {
+        b.main
+        for b in binaries.of_module(request.module)
+        if config_id(b.settings) == config_id(settings)
+    }
+    roots = [p.import_path for p in graph.packages.values() if p.dir in mains and p.name == "main"]
+    needed = [graph.packages[p] for p in closure(graph.packages, roots) if p in graph.layered]
+    imports = {i for p in needed for i in p.imports}
+    groups = std_groups_of(graph, imports)
+    sources, *std = await MultiGet(
+        Get(
+            PackageSources,
+            PackageSourcesRequest(request.module, tuple(f for p in needed for f in p.files)),
+        ),
+        *(Get(Layer, StdLayerRequest(std_variant(request.variant), g)) for g in groups),
+    )
+    tool = ToolProcess(
+        "multiarch.tools.layer",
+        request_json(
+            {
+                "settings": settings_json(settings),
+                "std": None,
+                "packages": [package_to_json(p) for p in needed],
+                "lower": [export_mount(g) for g in groups],
+                "goroot": ".goroot",
+                "output": "_out",
+            }
+        ),
+        f"Compile {len(needed)} third-party packages of {request.module or '.'} "
+        f"for {settings.platform}",
+        input_digest=sources.digest,
+        immutable=FrozenDict(
+            {
+                **toolchain_mounts(toolchain),
+                **{export_mount(g): layer.exports for g, layer in zip(groups, std)},
+                **request.variant.mounts,
+            }
+        ),
+        output_directories=("_out",),
+        concurrency=16,
+    )
+    return await Get(Layer, LayerProcess(tool))
+
+
+# The sandbox's own path has no place in an error message.
+RUN_SCRIPT = (
+    "/bin/sh",
+    "-c",
+    'sh run.sh >_log 2>&1 || { sed "s|$PWD/||g" _log >&2; exit 1; }',
+)
+
+
+def plan_files(plan: Plan) -> list[FileContent]:
+    """The files of a plan as the engine takes them; `CWD` in one is made good by the script."""
+    return [FileContent(path, content.encode()) for path, content in plan.files]
+
+
+def plan_script(plan: Plan) -> str:
+    """The plan's script, with the sandbox's path put into the files that need it."""
+    fixes = [
+        f'sed "s|{CWD}|$PWD|g" {path} >{path}.tmp && mv {path}.tmp {path}'
+        for path, content in plan.files
+        if CWD in content
+    ]
+    return "\n".join([*fixes, script(plan)])
+
+
+@rule(desc="Compile a Go package", level=LogLevel.DEBUG)
+async def compile_package(request: CompileRequest, toolchain: GoToolchain) -> CompiledPackage:
+    modules = await Get(ModuleGraph, ModuleGraphRequest(request.module))
+    settings = request.variant.settings
+    graph = modules.of(settings)
+    package = graph.packages[request.import_path]
+    direct = [i for i in package.imports if i not in graph.std_groups]
+    layered = [i for i in direct if i in graph.layered]
+    local = [i for i in direct if i not in layered]
+    compiled = await MultiGet(
+        Get(CompiledPackage, CompileRequest(request.module, request.variant, i)) for i in local
+    )
+    failures = tuple(dict.fromkeys(f for c in compiled for f in c.failures))
+    if failures:
+        return CompiledPackage(EMPTY_DIGEST, EMPTY_DIGEST, failures)
+    digests = [c.export for c in compiled]
+    if layered:
+        layer = await Get(Layer, ThirdPartyRequest(request.module, request.variant))
+        if layer.errors:
+            failure = CompileFailure("third-party packages", str(settings.platform), layer.errors)
+            return CompiledPackage(EMPTY_DIGEST, EMPTY_DIGEST, (failure,))
+        subset = await Get(
+            Digest, DigestSubset(layer.exports, PathGlobs([f"{i}.x" for i in layered]))
+        )
+        digests.append(await Get(Digest, AddPrefix(subset, "_lib")))
+    groups = std_groups_of(graph, package.imports)
+    sources, *std = await MultiGet(
+        Get(PackageSources, PackageSourcesRequest(request.module, package.files)),
+        *(Get(Layer, StdLayerRequest(std_variant(request.variant), g)) for g in groups),
+    )
+    outputs = Outputs(lib(package.import_path, "x"), lib(package.import_path, "a"))
+    plan = compile_plan(
+        package,
+        settings,
+        export_paths(graph, package),
+        outputs,
+        main_gcflags=request.main_gcflags,
+    )
+    files = await Get(
+        Digest, CreateDigest([*plan_files(plan), FileContent("run.sh", plan_script(plan).encode())])
+    )
+    inputs = await Get(Digest, MergeDigests((sources.digest, files, *digests)))
+    result = await Get(
+        FallibleProcessResult,
+        Process(
+            RUN_SCRIPT,
+            description=f"Compile {package.import_path} for {settings.platform}",
+            input_digest=inputs,
+            immutable_input_digests={
+                **toolchain_mounts(toolchain),
+                **{export_mount(g): layer.exports for g, layer in zip(groups, std)},
+                **request.variant.mounts,
+            },
+            env={**settings.env, "PATH": SHELL_PATH},
+            output_files=(outputs.export, outputs.archive),
+        ),
+    )
+    if result.exit_code != 0:
+        message = result.stderr.decode(errors="replace").strip()
+        failure = CompileFailure(package.import_path, str(settings.platform), message)
+        return CompiledPackage(EMPTY_DIGEST, EMPTY_DIGEST, (failure,))
+    export, archive = await MultiGet(
+        Get(Digest, DigestSubset(result.output_digest, PathGlobs([outputs.export]))),
+        Get(Digest, DigestSubset(result.output_digest, PathGlobs([outputs.archive]))),
+    )
+    return CompiledPackage(export, archive)
+
+
+def rules() -> Iterable[object]:
+    return collect_rules()

@@ -1,0 +1,290 @@
+"""Links, and the verification that decides whether a linked file counts as built."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import Iterable
+
+from multiarch.backend.go_build.binaries import GoBinary
+from multiarch.backend.go_build.compile import (
+    RUN_SCRIPT,
+    CompiledPackage,
+    CompileFailure,
+    CompileRequest,
+    ThirdPartyRequest,
+    lib,
+    plan_files,
+    plan_script,
+    std_groups_of,
+)
+from multiarch.backend.go_build.graph import ModuleGraph, ModuleGraphRequest, PackageGraph
+from multiarch.backend.go_build.std import (
+    PGO_FILE,
+    Layer,
+    StdLayerRequest,
+    Variant,
+    archive_mount,
+    std_variant,
+)
+from multiarch.backend.go_toolchain import GoToolchain, toolchain_mounts
+from multiarch.backend.sandbox import SHELL_PATH, ToolProcess, request_json
+from multiarch.backend.subsystems.multiarch import MultiarchSubsystem
+from multiarch.core.errors import MultiarchError
+from multiarch.core.golang.link import LinkRequest, link_plan
+from multiarch.core.golang.packages import Package, closure, problems
+from multiarch.core.stamps import fill
+from pants.engine.engine_aware import EngineAwareParameter
+from pants.engine.fs import (
+    AddPrefix,
+    CreateDigest,
+    Digest,
+    DigestContents,
+    DigestSubset,
+    FileContent,
+    GlobMatchErrorBehavior,
+    MergeDigests,
+    PathGlobs,
+    Paths,
+    RemovePrefix,
+)
+from pants.engine.internals.native_engine import EMPTY_DIGEST
+from pants.engine.process import (
+    FallibleProcessResult,
+    Process,
+    ProcessResult,
+    ProcessResultMetadata,
+)
+from pants.engine.rules import Get, MultiGet, collect_rules, rule
+from pants.util.logging import LogLevel
+
+
+@dataclass(frozen=True)
+class BuildBinaryRequest(EngineAwareParameter):
+    """One binary to compile, link and verify."""
+
+    binary: GoBinary
+
+    def debug_hint(self) -> str:
+        """Shown beside the rule in the terminal."""
+        return str(self.binary.address)
+
+
+@dataclass(frozen=True)
+class BuiltBinary:
+    """A verified executable at `file_name` in the digest, with what its own headers say.
+
+    With `failures` it was not built, and the digest is empty. `report` is the JSON object of
+    `multiarch.tools.verify`. `link` says when and how the link ran, for the summary.
+    """
+
+    binary: GoBinary
+    digest: Digest
+    report: str = "{}"
+    failures: tuple[CompileFailure, ...] = ()
+    link: tuple[ProcessResultMetadata, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """The executable's size in bytes."""
+        return int(json.loads(self.report)["size"])
+
+    @property
+    def sha256(self) -> str:
+        """The executable's sha256, in hexadecimal."""
+        return str(json.loads(self.report)["sha256"])
+
+
+@dataclass(frozen=True)
+class ProfileRequest:
+    """The PGO profile beside a main package, if it has one."""
+
+    directory: str
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A preprocessed profile at `profile`, or None."""
+
+    digest: Digest | None
+
+
+def main_package(graph: PackageGraph, binary: GoBinary) -> Package | None:
+    """Find the binary's main package by its directory."""
+    for package in graph.packages.values():
+        if package.dir == binary.main and package.kind == "local":
+            return package
+    return None
+
+
+def list_failures(graph: PackageGraph, binary: GoBinary) -> tuple[CompileFailure, ...]:
+    """What `go list` found wrong with a binary's closure, as failures to report."""
+    platform = str(binary.platform)
+    package = main_package(graph, binary)
+    if package is None:
+        message = (
+            f"there is no Go package in `main`, the directory `{binary.main or '.'}`, or build "
+            f"constraints exclude all its files."
+        )
+        for candidate in graph.packages.values():
+            if candidate.errors and candidate.import_path.endswith(binary.pattern.lstrip(".")):
+                message = "\n".join(map(str, candidate.errors))
+        return (
+            CompileFailure(
+                str(binary.address.maybe_convert_to_target_generator()), platform, message
+            ),
+        )
+    found = problems(graph.packages, package.import_path)
+    if not found and package.name != "main":
+        return (
+            CompileFailure(
+                package.import_path,
+                platform,
+                f"{binary.main or '.'}: the package is `{package.name}`, not `main`: only a package "
+                "named `main` can be linked. Point `main` at the directory of the program.",
+            ),
+        )
+    return tuple(CompileFailure(package.import_path, platform, str(error)) for error in found)
+
+
+@rule(level=LogLevel.DEBUG)
+async def preprocess_profile(request: ProfileRequest, toolchain: GoToolchain) -> Profile:
+    path = f"{request.directory}/default.pgo" if request.directory else "default.pgo"
+    found = await Get(
+        Paths, PathGlobs([path], glob_match_error_behavior=GlobMatchErrorBehavior.ignore)
+    )
+    if not found.files:
+        return Profile(None)
+    source = await Get(Digest, PathGlobs([path]))
+    result = await Get(
+        ProcessResult,
+        Process(
+            (".go/tool/preprofile", "-o", PGO_FILE, "-i", path),
+            description=f"Preprocess the profile {path}",
+            input_digest=source,
+            immutable_input_digests=toolchain_mounts(toolchain),
+            output_files=(PGO_FILE,),
+        ),
+    )
+    return Profile(await Get(Digest, RemovePrefix(result.output_digest, "_pgo")))
+
+
+async def _verify(binary: GoBinary, digest: Digest) -> str:
+    """Compare the file's own headers with its platform; what fails here was never built."""
+    request = {
+        "address": str(binary.address),
+        "platform": str(binary.platform),
+        "file": binary.file_name,
+        "expect_static": True,
+        "go": True,
+        "output": "report.json",
+    }
+    process = await Get(
+        Process,
+        ToolProcess(
+            "multiarch.tools.verify",
+            request_json(request),
+            f"Verify {binary.address}",
+            input_digest=digest,
+            output_files=("report.json",),
+            level=LogLevel.DEBUG,
+        ),
+    )
+    result = await Get(FallibleProcessResult, Process, process)
+    if result.exit_code != 0:
+        raise MultiarchError(result.stderr.decode().strip())
+    contents = await Get(DigestContents, Digest, result.output_digest)
+    return contents[0].content.decode()
+
+
+@rule(desc="Build a Go binary", level=LogLevel.DEBUG)
+async def build_binary(
+    request: BuildBinaryRequest, toolchain: GoToolchain, multiarch: MultiarchSubsystem
+) -> BuiltBinary:
+    binary = request.binary
+    modules, profile = await MultiGet(
+        Get(ModuleGraph, ModuleGraphRequest(binary.module)),
+        Get(Profile, ProfileRequest(binary.main)),
+    )
+    graph = modules.of(binary.settings)
+    broken = list_failures(graph, binary)
+    if broken:
+        return BuiltBinary(binary, EMPTY_DIGEST, failures=broken)
+    main = main_package(graph, binary)
+    assert main is not None
+    settings = replace(binary.settings, pgo=PGO_FILE if profile.digest else None)
+    variant = Variant(settings, profile.digest)
+    needed = closure(graph.packages, [main.import_path, "runtime"])
+    local = [p for p in needed if p not in graph.std_groups and p not in graph.layered]
+    layered = [p for p in needed if p in graph.layered]
+    compiled = await MultiGet(
+        Get(
+            CompiledPackage,
+            CompileRequest(
+                binary.module,
+                variant,
+                p,
+                binary.main_gcflags if p == main.import_path else (),
+            ),
+        )
+        for p in local
+    )
+    failures = tuple(dict.fromkeys(f for c in compiled for f in c.failures))
+    if failures:
+        return BuiltBinary(binary, EMPTY_DIGEST, failures=failures)
+    digests = [c.archive for c in compiled]
+    if layered:
+        layer = await Get(Layer, ThirdPartyRequest(binary.module, variant))
+        subset = await Get(
+            Digest, DigestSubset(layer.archives, PathGlobs([f"{p}.a" for p in layered]))
+        )
+        digests.append(await Get(Digest, AddPrefix(subset, "_lib")))
+    groups = std_groups_of(graph, needed)
+    std = await MultiGet(
+        Get(Layer, StdLayerRequest(std_variant(variant), group)) for group in groups
+    )
+    archives = {
+        p: f"{archive_mount(graph.std_groups[p])}/{p}.a" if p in graph.std_groups else lib(p, "a")
+        for p in needed
+    }
+    plan = link_plan(
+        LinkRequest(
+            main=main,
+            packages=[graph.packages[p] for p in needed],
+            archives=archives,
+            output=binary.file_name,
+            ldflags=binary.ldflags,
+            x_defs=fill(binary.x_defs, multiarch.stamps, where=f"{binary.address}: `x_defs`"),
+            gcflags_text=binary.gcflags_text,
+            pgo_name="default.pgo" if profile.digest else "",
+        ),
+        settings,
+    )
+    files = await Get(
+        Digest, CreateDigest([*plan_files(plan), FileContent("run.sh", plan_script(plan).encode())])
+    )
+    inputs = await Get(Digest, MergeDigests((files, *digests)))
+    result = await Get(
+        FallibleProcessResult,
+        Process(
+            RUN_SCRIPT,
+            description=f"Link {binary.address}",
+            input_digest=inputs,
+            immutable_input_digests={
+                **toolchain_mounts(toolchain),
+                **{archive_mount(g): layer.archives for g, layer in zip(groups, std)},
+            },
+            env={**settings.env, "GOROOT": "", "PATH": SHELL_PATH},
+            output_files=(binary.file_name,),
+        ),
+    )
+    if result.exit_code != 0:
+        message = result.stderr.decode(errors="replace").strip()
+        failure = CompileFailure(str(binary.address), str(binary.platform), message)
+        return BuiltBinary(binary, EMPTY_DIGEST, failures=(failure,))
+    report = await _verify(binary, result.output_digest)
+    return BuiltBinary(binary, result.output_digest, report, link=(result.metadata,))
+
+
+def rules() -> Iterable[object]:
+    return collect_rules()

@@ -1,0 +1,240 @@
+"""Generates a binary's targets, infers what each depends on, packages and runs them."""
+
+from __future__ import annotations
+
+import platform as host
+import posixpath
+from dataclasses import dataclass
+from typing import Any, Iterable
+
+from multiarch.backend.go_build.binaries import GoBinary, GoBinaryRequest
+from multiarch.backend.go_build.compile import CompileFailure
+from multiarch.backend.go_build.graph import ModuleGraph, ModuleGraphRequest
+from multiarch.backend.go_build.link import BuildBinaryRequest, BuiltBinary, main_package
+from multiarch.backend.go_cross_binary.target_types import (
+    ExcludeField,
+    GoBinaryDependenciesField,
+    GoBinaryPlatformField,
+    GoCrossBinaryPlatformTarget,
+    GoCrossBinaryTarget,
+    PlatformOverridesField,
+    PlatformsField,
+)
+from multiarch.backend.go_module.target_types import GoSourcesSourcesField
+from multiarch.backend.subsystems.multiarch import MultiarchSubsystem
+from multiarch.core.errors import MultiarchError
+from multiarch.core.golang.failures import report
+from multiarch.core.golang.ownership import MODULE_FILES_NAME
+from multiarch.core.golang.packages import closure
+from multiarch.core.platforms import Platform, PlatformError, host_platform
+from pants.build_graph.address import Address
+from pants.core.goals.package import BuiltPackage, BuiltPackageArtifact, PackageFieldSet
+from pants.core.goals.run import RunFieldSet, RunInSandboxBehavior, RunRequest
+from pants.engine.fs import AddPrefix, Digest
+from pants.engine.rules import Get, MultiGet, collect_rules, rule
+from pants.engine.target import (
+    AllTargets,
+    FieldSet,
+    GeneratedTargets,
+    GenerateTargetsRequest,
+    InferDependenciesRequest,
+    InferredDependencies,
+    InvalidFieldException,
+    Target,
+)
+from pants.engine.unions import UnionMembership, UnionRule
+from pants.util.logging import LogLevel
+
+
+class GenerateBinariesRequest(GenerateTargetsRequest):
+    """Generate one target per platform of a `go_cross_binary`."""
+
+    generate_from = GoCrossBinaryTarget
+
+
+def platform_overrides(
+    raw: Any, matrix: tuple[Platform, ...], *, where: str
+) -> dict[Platform, dict[str, Any]]:
+    """Parse the `overrides` field; raises PlatformError for a platform outside the matrix."""
+    found: dict[Platform, dict[str, Any]] = {}
+    for keys, fields in (raw or {}).items():
+        for key in keys:
+            platform = Platform.parse(key)
+            if platform not in matrix:
+                raise PlatformError(
+                    f"{where}: `overrides` names `{key}`, which is not among the platforms: "
+                    f"{', '.join(map(str, matrix))}."
+                )
+            if platform in found:
+                raise PlatformError(f"{where}: `overrides` names `{platform}` twice.")
+            found[platform] = dict(fields)
+    return found
+
+
+@rule(desc="Generate the targets of `go_cross_binary`", level=LogLevel.DEBUG)
+async def generate_binaries(
+    request: GenerateBinariesRequest,
+    multiarch: MultiarchSubsystem,
+    union_membership: UnionMembership,
+) -> GeneratedTargets:
+    generator, address = request.generator, request.template_address
+    try:
+        matrix = multiarch.matrix(
+            generator[PlatformsField].value, generator[ExcludeField].value or (), where=str(address)
+        )
+        overrides = platform_overrides(
+            generator[PlatformOverridesField].value, matrix, where=str(address)
+        )
+    except PlatformError as error:
+        raise InvalidFieldException(str(error)) from error
+    return GeneratedTargets(
+        generator,
+        [
+            GoCrossBinaryPlatformTarget(
+                {
+                    **request.template,
+                    **overrides.get(platform, {}),
+                    GoBinaryPlatformField.alias: str(platform),
+                },
+                address.create_generated(str(platform)),
+                union_membership,
+            )
+            for platform in matrix
+        ],
+    )
+
+
+@dataclass(frozen=True)
+class SourceOwners:
+    """Which generated target of a `go_module` holds a directory's sources."""
+
+    packages: dict[str, Address]
+    others: dict[str, Address]
+    modules: dict[str, Address]
+
+
+@rule(level=LogLevel.DEBUG)
+async def map_source_owners(targets: AllTargets) -> SourceOwners:
+    packages, others, modules = {}, {}, {}
+    for target in targets:
+        if target.has_field(GoSourcesSourcesField):
+            name = target.address.generated_name or ""
+            base = target.address.spec_path
+            plain, _, kind = name.partition("+")
+            directory = posixpath.normpath(posixpath.join(base or ".", plain))
+            directory = "" if directory == "." else directory
+            if name == MODULE_FILES_NAME:
+                modules[base] = target.address
+            elif kind == "files":
+                others[directory] = target.address
+            elif not kind:
+                packages[directory] = target.address
+    return SourceOwners(packages, others, modules)
+
+
+@dataclass(frozen=True)
+class BinaryDependenciesFieldSet(FieldSet):
+    """Binaries have their dependencies inferred."""
+
+    required_fields = (GoBinaryDependenciesField, GoBinaryPlatformField)
+
+    dependencies: GoBinaryDependenciesField
+
+
+class InferBinaryDependencies(InferDependenciesRequest):
+    """Infer the flat closure of a binary on its platform."""
+
+    infer_from = BinaryDependenciesFieldSet
+
+
+@rule(desc="Infer what a Go binary depends on", level=LogLevel.DEBUG)
+async def infer_binary_dependencies(
+    request: InferBinaryDependencies, owners: SourceOwners
+) -> InferredDependencies:
+    binary = await Get(GoBinary, GoBinaryRequest(request.field_set.address))
+    modules = await Get(ModuleGraph, ModuleGraphRequest(binary.module))
+    graph = modules.of(binary.settings)
+    main = main_package(graph, binary)
+    if main is None:
+        return InferredDependencies([])
+    found: dict[Address, None] = {}
+    if binary.module in owners.modules:
+        found[owners.modules[binary.module]] = None
+    for path in closure(graph.packages, [main.import_path]):
+        package = graph.packages[path]
+        if package.kind == "std":
+            continue
+        if package.dir in owners.packages:
+            found[owners.packages[package.dir]] = None
+        for file in package.embed_files:
+            directory = posixpath.dirname(posixpath.join(package.dir, file))
+            while directory and directory not in owners.others:
+                directory = posixpath.dirname(directory)
+            if directory in owners.others:
+                found[owners.others[directory]] = None
+    return InferredDependencies(sorted(found))
+
+
+@dataclass(frozen=True)
+class PackageBinaryFieldSet(PackageFieldSet):
+    """What `package` needs of a platform's binary."""
+
+    required_fields = (GoBinaryPlatformField,)
+
+    platform: GoBinaryPlatformField
+
+
+@dataclass(frozen=True)
+class RunBinaryFieldSet(RunFieldSet):
+    """What `run` needs of a platform's binary: `run :hello` takes the host's platform."""
+
+    required_fields = (GoBinaryPlatformField,)
+    run_in_sandbox_behavior = RunInSandboxBehavior.NOT_SUPPORTED
+
+    platform: GoBinaryPlatformField
+
+    @classmethod
+    def opt_out(cls, target: Target) -> bool:
+        """Leave out what this host cannot run natively."""
+        wanted = Platform.parse(target[GoBinaryPlatformField].value or "")
+        here = host_platform(host.system(), host.machine())
+        return (wanted.os, wanted.arch) != (here.os, here.arch)
+
+
+class GoBuildFailed(MultiarchError):
+    """Carries the report of everything that did not compile."""
+
+
+def failed(failures: Iterable[CompileFailure]) -> GoBuildFailed:
+    """Make the one error that shows each failure once, with its platforms."""
+    rows = [(f.import_path, f.platform, f.message) for f in failures]
+    return GoBuildFailed("Go packages do not build:\n" + report(rows))
+
+
+@rule(level=LogLevel.DEBUG)
+async def package_binary(field_set: PackageBinaryFieldSet) -> BuiltPackage:
+    binary = await Get(GoBinary, GoBinaryRequest(field_set.address))
+    built = await Get(BuiltBinary, BuildBinaryRequest(binary))
+    if built.failures:
+        raise failed(built.failures)
+    digest = await Get(Digest, AddPrefix(built.digest, posixpath.dirname(binary.output_path)))
+    return BuiltPackage(digest, (BuiltPackageArtifact(binary.output_path),))
+
+
+@rule(level=LogLevel.DEBUG)
+async def run_binary(field_set: RunBinaryFieldSet) -> RunRequest:
+    binary = await Get(GoBinary, GoBinaryRequest(field_set.address))
+    built = await Get(BuiltBinary, BuildBinaryRequest(binary))
+    if built.failures:
+        raise failed(built.failures)
+    return RunRequest(digest=built.digest, args=(posixpath.join("{chroot}", binary.file_name),))
+
+
+def rules() -> Iterable[object]:
+    return (
+        *collect_rules(),
+        *RunBinaryFieldSet.rules(),
+        UnionRule(GenerateTargetsRequest, GenerateBinariesRequest),
+        UnionRule(InferDependenciesRequest, InferBinaryDependencies),
+        UnionRule(PackageFieldSet, PackageBinaryFieldSet),
+    )

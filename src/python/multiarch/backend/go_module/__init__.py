@@ -1,0 +1,1 @@
+"""`go_module`: one line per Go module; owns its files and answers for its package graph."""

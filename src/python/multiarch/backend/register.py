@@ -1,0 +1,29 @@
+"""What this backend brings: targets and rules. `backend_packages = ["multiarch.backend"]`."""
+
+from __future__ import annotations
+
+from typing import Iterable
+
+from multiarch.backend import go_toolchain, sandbox
+from multiarch.backend.go_build import binaries, compile, graph, link, std
+from multiarch.backend.go_cross_binary import rules as go_cross_binary
+from multiarch.backend.go_cross_binary.target_types import (
+    GoCrossBinaryPlatformTarget,
+    GoCrossBinaryTarget,
+)
+from multiarch.backend.go_module import rules as go_module
+from multiarch.backend.go_module.target_types import GoModuleTarget, GoSourcesTarget
+from pants.backend.python.util_rules import pex
+from pants.engine.target import Target
+
+
+def target_types() -> Iterable[type[Target]]:
+    """The targets users write, and those they generate."""
+    return (GoModuleTarget, GoSourcesTarget, GoCrossBinaryTarget, GoCrossBinaryPlatformTarget)
+
+
+def rules() -> Iterable[object]:
+    """All rules."""
+    modules = (binaries, compile, graph, link, std, go_module, go_cross_binary)
+    found = (*go_toolchain.rules(), *sandbox.rules(), *pex.rules())
+    return (*found, *(rule for module in modules for rule in module.rules()))

@@ -1,0 +1,1 @@
+"""Options: `[multiarch]` and `[go-toolchain]`."""

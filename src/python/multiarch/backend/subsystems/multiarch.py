@@ -1,0 +1,94 @@
+"""`[multiarch]`: the platforms this repository builds for, and the version it stamps."""
+
+from __future__ import annotations
+
+from multiarch.core.platforms import Platform, expand
+from pants.option.option_types import DictOption, StrListOption, StrOption
+from pants.option.subsystem import Subsystem
+from pants.util.strutil import help_text
+
+DEFAULT_PLATFORMS = (
+    "linux/amd64",
+    "linux/arm/v6",
+    "linux/arm/v7",
+    "linux/arm64",
+    "linux/ppc64le",
+    "linux/s390x",
+    "linux/riscv64",
+)
+
+
+class MultiarchSubsystem(Subsystem):
+    """The repository's platform matrix."""
+
+    options_scope = "multiarch"
+    help = help_text(
+        """
+        Platforms of Go binaries, images and manifest lists.
+
+        A platform is `os/arch` or `os/arch/variant`: `linux/amd64`, `linux/arm/v6`,
+        `linux/amd64/v3`. A set is a name for several of them; targets refer to it as `@name`.
+        """
+    )
+
+    default_platforms = StrListOption(
+        default=list(DEFAULT_PLATFORMS),
+        help=help_text(
+            """
+            The platforms of every target that has no `platforms` field of its own.
+            May name sets (`@server`).
+            """
+        ),
+    )
+    sets = DictOption["list[str]"](
+        default={},
+        help=help_text(
+            """
+            Named sets of platforms, such as
+            `{"server": ["linux/amd64", "linux/arm64"], "client": ["darwin/arm64"]}`.
+            Targets use them as `platforms=["@server", "windows/amd64"]`.
+            """
+        ),
+    )
+    version = StrOption(
+        default="0.0.0-dev",
+        help=help_text(
+            """
+            What `{version}` stands for in `x_defs`, image labels and manifest list tags.
+            Only links and images depend on it; no compile does.
+            """
+        ),
+    )
+    revision = StrOption(
+        default="",
+        help="The source revision stated in image annotations (`{revision}` in `x_defs`).",
+    )
+    source_url = StrOption(
+        default="", help="The address of the source repository, stated in image annotations."
+    )
+    source_date_epoch = StrOption(
+        default="0",
+        help="Seconds since 1970 used for every timestamp in an image, for reproducible bytes.",
+    )
+    goproxy = StrOption(
+        default="",
+        help=help_text(
+            """
+            Where third-party modules that are not vendored come from, in the syntax of Go's
+            GOPROXY (`file:///path`, `https://...`). Empty means Go's own default. Every module
+            is verified against go.sum, wherever it comes from.
+            """
+        ),
+    )
+
+    def matrix(
+        self, platforms: tuple[str, ...] | None, exclude: tuple[str, ...], *, where: str
+    ) -> tuple[Platform, ...]:
+        """Expand a target's `platforms` and `exclude` fields; raises PlatformError."""
+        names = self.default_platforms if platforms is None else platforms
+        return expand(tuple(names), self.sets, exclude=exclude, where=where)
+
+    @property
+    def stamps(self) -> dict[str, str]:
+        """What may stand in braces in a stamped value."""
+        return {"version": self.version, "revision": self.revision}
