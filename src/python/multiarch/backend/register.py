@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Iterable
 
-from multiarch.backend import go_toolchain, sandbox
+from multiarch.backend import go_toolchain, sandbox, summary
 from multiarch.backend.go_build import binaries, compile, graph, link, std
 from multiarch.backend.go_cross_binary import rules as go_cross_binary
 from multiarch.backend.go_cross_binary.target_types import (
@@ -25,5 +25,5 @@ def target_types() -> Iterable[type[Target]]:
 def rules() -> Iterable[object]:
     """All rules."""
     modules = (binaries, compile, graph, link, std, go_module, go_cross_binary)
-    found = (*go_toolchain.rules(), *sandbox.rules(), *pex.rules())
+    found = (*go_toolchain.rules(), *sandbox.rules(), *summary.rules(), *pex.rules())
     return (*found, *(rule for module in modules for rule in module.rules()))

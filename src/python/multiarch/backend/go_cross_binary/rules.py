@@ -21,20 +21,25 @@ from multiarch.backend.go_cross_binary.target_types import (
     PlatformsField,
 )
 from multiarch.backend.go_module.target_types import GoSourcesSourcesField
+from multiarch.backend.summary import Delivery, DeliveryRequest
 from multiarch.backend.subsystems.multiarch import MultiarchSubsystem
 from multiarch.core.errors import MultiarchError
 from multiarch.core.golang.failures import report
 from multiarch.core.golang.ownership import MODULE_FILES_NAME
 from multiarch.core.golang.packages import closure
 from multiarch.core.platforms import Platform, PlatformError, host_platform
+from pants.base.specs import Specs
+from pants.base.specs_parser import SpecsParser
 from pants.build_graph.address import Address
 from pants.core.goals.package import BuiltPackage, BuiltPackageArtifact, PackageFieldSet
 from pants.core.goals.run import RunFieldSet, RunInSandboxBehavior, RunRequest
-from pants.engine.fs import AddPrefix, Digest
+from pants.engine.fs import AddPrefix, Digest, GlobMatchErrorBehavior
+from pants.engine.internals.options_parsing import _Options
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import (
     AllTargets,
     FieldSet,
+    FilteredTargets,
     GeneratedTargets,
     GenerateTargetsRequest,
     InferDependenciesRequest,
@@ -211,13 +216,74 @@ def failed(failures: Iterable[CompileFailure]) -> GoBuildFailed:
     return GoBuildFailed("Go packages do not build:\n" + report(rows))
 
 
+@dataclass(frozen=True)
+class FailureReportRequest:
+    """All failures of the binaries of one module that this run is to package."""
+
+    module: str
+    addresses: tuple[Address, ...]
+
+
+@dataclass(frozen=True)
+class FailureReport:
+    """Each failure once, with its platforms."""
+
+    failures: tuple[CompileFailure, ...]
+
+
+@dataclass(frozen=True)
+class RequestedBinaries:
+    """The binaries that the command line names; asked for only when something fails."""
+
+    addresses: tuple[Address, ...]
+
+
+@rule(level=LogLevel.DEBUG)
+async def requested_binaries(options: _Options) -> RequestedBinaries:
+    specs = SpecsParser().parse_specs(
+        options.options.specs,
+        description_of_origin="the command line",
+        unmatched_glob_behavior=GlobMatchErrorBehavior.ignore,
+    )
+    targets = await Get(FilteredTargets, Specs, specs)
+    return RequestedBinaries(
+        tuple(t.address for t in targets if t.has_field(GoBinaryPlatformField))
+    )
+
+
+@rule(level=LogLevel.DEBUG)
+async def report_failures(request: FailureReportRequest) -> FailureReport:
+    binaries = await MultiGet(Get(GoBinary, GoBinaryRequest(a)) for a in request.addresses)
+    built = await MultiGet(
+        Get(BuiltBinary, BuildBinaryRequest(b)) for b in binaries if b.module == request.module
+    )
+    return FailureReport(tuple(dict.fromkeys(f for b in built for f in b.failures)))
+
+
 @rule(level=LogLevel.DEBUG)
 async def package_binary(field_set: PackageBinaryFieldSet) -> BuiltPackage:
     binary = await Get(GoBinary, GoBinaryRequest(field_set.address))
     built = await Get(BuiltBinary, BuildBinaryRequest(binary))
     if built.failures:
-        raise failed(built.failures)
-    digest = await Get(Digest, AddPrefix(built.digest, posixpath.dirname(binary.output_path)))
+        # The first failing binary speaks for all that were asked for, so that one report shows
+        # every failure once with all its platforms.
+        requested = await Get(RequestedBinaries)
+        found = await Get(FailureReport, FailureReportRequest(binary.module, requested.addresses))
+        raise failed(found.failures or built.failures)
+    digest, _ = await MultiGet(
+        Get(Digest, AddPrefix(built.digest, posixpath.dirname(binary.output_path))),
+        Get(
+            Delivery,
+            DeliveryRequest(
+                "binary",
+                str(binary.address.maybe_convert_to_target_generator()),
+                str(binary.platform),
+                built.size,
+                built.sha256,
+                built.link,
+            ),
+        ),
+    )
     return BuiltPackage(digest, (BuiltPackageArtifact(binary.output_path),))
 
 

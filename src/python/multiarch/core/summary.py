@@ -1,0 +1,99 @@
+"""The table at the end of a run: what was packaged for which platform, how big, built or cached."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Iterable, Sequence
+
+# Up to so many outputs stand one by one; beyond, one line per target is easier to read.
+_DETAILED_ROWS = 48
+
+
+@dataclass(frozen=True, order=True)
+class SummaryRow:
+    """One output. `size` in bytes, `digest` in hexadecimal, `built` False when it was cached."""
+
+    kind: str
+    target: str
+    platform: str
+    size: int
+    digest: str
+    built: bool
+
+
+def human_size(size: int) -> str:
+    """Write a size as people read it: `812 B`, `3.4 KB`, `7.1 MB` (powers of 1000).
+
+    >>> human_size(7_140_000)
+    '7.1 MB'
+    """
+    value, units = float(size), ("B", "KB", "MB", "GB")
+    for unit in units:
+        if value < 999.5 or unit == units[-1]:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    raise AssertionError("unreachable")
+
+
+def _table(rows: Sequence[Sequence[str]], right: frozenset[int]) -> list[str]:
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = (
+            cell.rjust(width) if i in right else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths))
+        )
+        lines.append("  ".join(cells).rstrip())
+    return lines
+
+
+def render(rows: Iterable[SummaryRow]) -> str:
+    """Lay out all outputs, sorted, with one closing line; the empty string without any."""
+    found = sorted(set(rows))
+    if not found:
+        return ""
+    if len(found) <= _DETAILED_ROWS:
+        table = [
+            ("kind", "target", "platform", "size", "digest", ""),
+            *(
+                (r.kind, r.target, r.platform, human_size(r.size), r.digest[:12], _state(r.built))
+                for r in found
+            ),
+        ]
+        lines = _table(table, frozenset((3,)))
+    else:
+        lines = _table(
+            [("kind", "target", "platforms", "size", ""), *_grouped(found)], frozenset((2, 3))
+        )
+    built = sum(r.built for r in found)
+    platforms = len({r.platform for r in found if r.platform})
+    total = human_size(sum(r.size for r in found))
+    closing = (
+        f"{len(found)} outputs of {len({r.target for r in found})} targets for {platforms} "
+        f"platforms, {total}: {built} built, {len(found) - built} cached"
+    )
+    return "\n".join([*lines, closing])
+
+
+def _state(built: bool) -> str:
+    return "built" if built else "cached"
+
+
+def _grouped(rows: Sequence[SummaryRow]) -> list[tuple[str, ...]]:
+    groups: dict[tuple[str, str], list[SummaryRow]] = {}
+    for row in rows:
+        groups.setdefault((row.kind, row.target), []).append(row)
+    lines = []
+    for (kind, target), members in groups.items():
+        built = sum(r.built for r in members)
+        state = ", ".join(
+            part
+            for part in (
+                f"{built} built" if built else "",
+                f"{len(members) - built} cached" if built < len(members) else "",
+            )
+            if part
+        )
+        size = human_size(sum(r.size for r in members))
+        lines.append((kind, target, str(len(members)), size, state))
+    return lines
