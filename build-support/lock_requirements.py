@@ -23,8 +23,8 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Iterator, Sequence
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "launcher"))
 

@@ -229,7 +229,7 @@ class _Steps:
         output = []
         # The child holds the lock too: should this process be killed, another one waits until the
         # child has stopped writing.
-        with self.log.open("a") as log, subprocess.Popen(
+        process = subprocess.Popen(
             argv,
             env=environ,
             stdin=subprocess.DEVNULL,
@@ -237,7 +237,8 @@ class _Steps:
             stderr=subprocess.STDOUT,
             pass_fds=(self.lock,),
             universal_newlines=True,
-        ) as process:
+        )
+        with process, self.log.open("a") as log:
             assert process.stdout is not None
             for line in process.stdout:
                 log.write(line)
