@@ -1,0 +1,336 @@
+"""Generates an image's targets, assembles each platform's image in a sandbox, and packages it."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+from dataclasses import dataclass
+from typing import Any, Iterable
+
+from pants.build_graph.address import Address
+from pants.core.goals.package import BuiltPackage, BuiltPackageArtifact, PackageFieldSet
+from pants.core.util_rules.source_files import SourceFiles, SourceFilesRequest
+from pants.engine.addresses import Addresses, UnparsedAddressInputs
+from pants.engine.engine_aware import EngineAwareParameter
+from pants.engine.fs import (
+    AddPrefix,
+    CreateDigest,
+    Digest,
+    DigestContents,
+    DigestSubset,
+    FileContent,
+    MergeDigests,
+    PathGlobs,
+    RemovePrefix,
+    Snapshot,
+)
+from pants.engine.internals.native_engine import EMPTY_DIGEST
+from pants.engine.process import FallibleProcessResult, Process, ProcessResultMetadata
+from pants.engine.rules import Get, MultiGet, collect_rules, rule
+from pants.engine.target import (
+    DependenciesRequest,
+    FieldSet,
+    GeneratedTargets,
+    GenerateTargetsRequest,
+    HydratedSources,
+    HydrateSourcesRequest,
+    InferDependenciesRequest,
+    InferredDependencies,
+    InvalidFieldException,
+    SourcesField,
+    Target,
+    Targets,
+    UnexpandedTargets,
+    WrappedTarget,
+    WrappedTargetRequest,
+)
+from pants.engine.unions import UnionMembership, UnionRule
+from pants.util.logging import LogLevel
+
+from multiarch.backend.go_build.binaries import GoBinary, GoBinaryRequest
+from multiarch.backend.go_build.link import BuildBinaryRequest, BuiltBinary
+from multiarch.backend.go_cross_binary.rules import failed
+from multiarch.backend.go_cross_binary.target_types import (
+    ExcludeField,
+    GoBinaryPlatformField,
+    GoCrossBinaryTarget,
+    PlatformsField,
+)
+from multiarch.backend.image.target_types import (
+    ImageBaseSourcesField,
+    ImageBasesField,
+    ImageBinariesField,
+    ImageBuildArgsField,
+    ImageDependenciesField,
+    ImageDockerfileField,
+    ImageFormatField,
+    ImageInstructionsField,
+    ImageLabelsField,
+    ImagePlatformField,
+    ImageTargetStageField,
+    MultiarchImagePlatformTarget,
+    MultiarchImageTarget,
+)
+from multiarch.backend.sandbox import ToolProcess, request_json
+from multiarch.backend.subsystems.multiarch import MultiarchSubsystem
+from multiarch.backend.summary import Delivery, DeliveryRequest
+from multiarch.core.errors import MultiarchError
+from multiarch.core.platforms import Platform, PlatformError
+from multiarch.core.stamps import fill
+
+
+class GenerateImagesRequest(GenerateTargetsRequest):
+    """Generate one target per platform of a `multiarch_image`."""
+
+    generate_from = MultiarchImageTarget
+
+
+@dataclass(frozen=True)
+class BinaryPlatformsRequest:
+    """The `binaries` of an image, as written."""
+
+    address: Address
+    inputs: UnparsedAddressInputs
+
+
+@dataclass(frozen=True)
+class BinaryPlatforms:
+    """The platforms that all binaries share, in the order of the first; None without binaries."""
+
+    shared: tuple[Platform, ...] | None
+
+
+@rule(level=LogLevel.DEBUG)
+async def binary_platforms(
+    request: BinaryPlatformsRequest, multiarch: MultiarchSubsystem
+) -> BinaryPlatforms:
+    targets = await Get(UnexpandedTargets, UnparsedAddressInputs, request.inputs)
+    matrices: list[tuple[Platform, ...]] = []
+    for target in targets:
+        if isinstance(target, GoCrossBinaryTarget):
+            matrices.append(
+                multiarch.matrix(
+                    target[PlatformsField].value,
+                    target[ExcludeField].value or (),
+                    where=str(target.address),
+                )
+            )
+        elif target.has_field(GoBinaryPlatformField):
+            matrices.append((Platform.parse(target[GoBinaryPlatformField].value or ""),))
+        else:
+            raise InvalidFieldException(
+                f"{request.address}: `binaries` names {target.address}, a `{target.alias}`; it takes "
+                "`go_cross_binary` targets. Files of the context go into `dependencies`."
+            )
+    if not matrices:
+        return BinaryPlatforms(None)
+    return BinaryPlatforms(tuple(p for p in matrices[0] if all(p in m for m in matrices)))
+
+
+@rule(desc="Generate the targets of `multiarch_image`", level=LogLevel.DEBUG)
+async def generate_images(
+    request: GenerateImagesRequest,
+    multiarch: MultiarchSubsystem,
+    union_membership: UnionMembership,
+) -> GeneratedTargets:
+    generator, address = request.generator, request.template_address
+    written = generator[PlatformsField].value
+    if written is None:
+        raw = request.template.get(ImageBinariesField.alias) or ()
+        inputs = UnparsedAddressInputs(
+            raw, owning_address=address, description_of_origin=f"the `binaries` of {address}"
+        )
+        shared = await Get(BinaryPlatforms, BinaryPlatformsRequest(address, inputs))
+        if shared.shared is not None:
+            written = tuple(map(str, shared.shared))
+    try:
+        matrix = multiarch.matrix(written, generator[ExcludeField].value or (), where=str(address))
+    except PlatformError as error:
+        raise InvalidFieldException(str(error)) from error
+    return GeneratedTargets(
+        generator,
+        [
+            MultiarchImagePlatformTarget(
+                {**request.template, ImagePlatformField.alias: str(platform)},
+                address.create_generated(str(platform)),
+                union_membership,
+            )
+            for platform in matrix
+        ],
+    )
+
+
+@dataclass(frozen=True)
+class BuildImageRequest(EngineAwareParameter):
+    """One platform's image to assemble."""
+
+    address: Address
+
+    def debug_hint(self) -> str:
+        """Shown beside the rule in the terminal."""
+        return str(self.address)
+
+
+@dataclass(frozen=True)
+class BuiltImage:
+    """One platform's image: a tar that is an OCI layout and that `docker load` takes.
+
+    `metadata` is the JSON object that `multiarch.tools.assemble` writes beside it.
+    """
+
+    address: Address
+    platform: Platform
+    digest: Digest
+    tar: str
+    metadata: str
+    runs: tuple[ProcessResultMetadata, ...]
+
+    @property
+    def descriptor(self) -> dict[str, Any]:
+        """The manifest's descriptor: mediaType, digest, size, platform."""
+        found: dict[str, Any] = json.loads(self.metadata)["descriptor"]
+        return found
+
+    @property
+    def size(self) -> int:
+        """The compressed size of all its layers, in bytes."""
+        return sum(int(layer["size"]) for layer in json.loads(self.metadata)["layers"])
+
+
+@dataclass(frozen=True)
+class ImageBinariesRequest:
+    """The binaries of one platform's image, by the address of the image."""
+
+    address: Address
+
+
+@dataclass(frozen=True)
+class ImageBinaries:
+    """The per-platform binary targets that an image holds, in the order written."""
+
+    addresses: tuple[Address, ...]
+
+
+async def _target(address: Address) -> Target:
+    wrapped = await Get(
+        WrappedTarget, WrappedTargetRequest(address, description_of_origin="`multiarch_image`")
+    )
+    return wrapped.target
+
+
+@rule(level=LogLevel.DEBUG)
+async def image_binaries(request: ImageBinariesRequest) -> ImageBinaries:
+    target = await _target(request.address)
+    platform = target[ImagePlatformField].value or ""
+    inputs = target[ImageBinariesField].to_unparsed_address_inputs()
+    found = []
+    for binary in await Get(UnexpandedTargets, UnparsedAddressInputs, inputs):
+        if isinstance(binary, GoCrossBinaryTarget):
+            found.append(binary.address.create_generated(platform))
+        elif binary.has_field(GoBinaryPlatformField):
+            found.append(binary.address)
+        else:
+            raise MultiarchError(
+                f"{request.address}: `binaries` names {binary.address}, a `{binary.alias}`; it takes "
+                "`go_cross_binary` targets. Files of the context go into `dependencies`."
+            )
+    return ImageBinaries(tuple(found))
+
+
+@dataclass(frozen=True)
+class ImageDependenciesFieldSet(FieldSet):
+    """Images have their binaries and bases inferred."""
+
+    required_fields = (ImageDependenciesField, ImagePlatformField)
+
+    dependencies: ImageDependenciesField
+
+
+class InferImageDependencies(InferDependenciesRequest):
+    """Infer one platform's binaries, and the bases."""
+
+    infer_from = ImageDependenciesFieldSet
+
+
+@rule(level=LogLevel.DEBUG)
+async def infer_image_dependencies(request: InferImageDependencies) -> InferredDependencies:
+    target = await _target(request.field_set.address)
+    binaries, bases = await MultiGet(
+        Get(ImageBinaries, ImageBinariesRequest(target.address)),
+        Get(
+            Addresses, UnparsedAddressInputs, target[ImageBasesField].to_unparsed_address_inputs()
+        ),
+    )
+    return InferredDependencies(sorted((*binaries.addresses, *bases)))
+
+
+@dataclass(frozen=True)
+class ContextRequest:
+    """The build context of one platform's image."""
+
+    address: Address
+
+
+@dataclass(frozen=True)
+class Context:
+    """The context's files below `context/`, and the Dockerfile at `Dockerfile`."""
+
+    digest: Digest
+    dockerfile: str
+
+
+def context_path(path: str, directory: str) -> str:
+    """Where a dependency's file is in the context: relative to the BUILD file if it is below."""
+    prefix = f"{directory}/"
+    return path[len(prefix) :] if directory and path.startswith(prefix) else path
+
+
+@rule(level=LogLevel.DEBUG)
+async def collect_context(request: ContextRequest) -> Context:
+    target = await _target(request.address)
+    directory = request.address.spec_path
+    instructions = target[ImageInstructionsField].value
+    dockerfile, dependencies = await MultiGet(
+        Get(HydratedSources, HydrateSourcesRequest(target[ImageDockerfileField])),
+        Get(Targets, DependenciesRequest(target[ImageDependenciesField])),
+    )
+    sources = await Get(
+        SourceFiles,
+        SourceFilesRequest(
+            d[SourcesField]
+            for d in dependencies
+            if d.has_field(SourcesField) and not d.has_field(ImageBaseSourcesField)
+            if not d.has_field(GoBinaryPlatformField)
+        ),
+    )
+    inside = [f for f in sources.snapshot.files if context_path(f, directory) != f]
+    outside = [f for f in sources.snapshot.files if context_path(f, directory) == f]
+    near, far = await MultiGet(
+        Get(Digest, DigestSubset(sources.snapshot.digest, PathGlobs(inside))),
+        Get(Digest, DigestSubset(sources.snapshot.digest, PathGlobs(outside))),
+    )
+    near = await Get(Digest, RemovePrefix(near, directory if inside else ""))
+    merged = await Get(Digest, MergeDigests((near, far)))
+    context = await Get(Digest, AddPrefix(merged, "context"))
+    if instructions:
+        text = "\n".join(instructions).encode() + b"\n"
+        name = "instructions"
+    else:
+        contents = await Get(DigestContents, Digest, dockerfile.snapshot.digest)
+        if not contents:
+            raise MultiarchError(
+                f"{request.address}: there is no {target[ImageDockerfileField].value!r} in "
+                f"{directory or '.'!r}. Write one, name another with `source`, or give "
+                "`instructions`."
+            )
+        text, name = contents[0].content, contents[0].path
+    written = await Get(Digest, CreateDigest([FileContent(f"dockerfile/{name}", text)]))
+    return Context(await Get(Digest, MergeDigests((context, written))), f"dockerfile/{name}")
+
+
+def rules() -> Iterable[object]:
+    return (
+        *collect_rules(),
+        UnionRule(GenerateTargetsRequest, GenerateImagesRequest),
+        UnionRule(InferDependenciesRequest, InferImageDependencies),
+    )

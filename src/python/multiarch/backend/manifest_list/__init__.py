@@ -1,0 +1,1 @@
+"""`manifest_list`: one name for the images of all platforms."""

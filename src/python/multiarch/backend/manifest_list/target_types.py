@@ -1,0 +1,92 @@
+"""The `manifest_list` target."""
+
+from __future__ import annotations
+
+from pants.engine.target import (
+    Dependencies,
+    DescriptionField,
+    DictStringToStringField,
+    SpecialCasedDependencies,
+    StringField,
+    StringSequenceField,
+    Target,
+)
+from pants.util.strutil import help_text
+
+
+class ManifestListImagesField(SpecialCasedDependencies):
+    """The images of the list."""
+
+    alias = "images"
+    required = True
+    help = help_text(
+        """
+        `multiarch_image` targets: all platforms of each, or single ones (`":image#linux/arm64"`).
+        Each platform may come from one of them only.
+        """
+    )
+
+
+class RepositoryField(StringField):
+    """The repository that the tags are in."""
+
+    alias = "repository"
+    help = "The repository of the list's name, such as `registry.example.com/team/hello`."
+
+
+class ListTagsField(StringSequenceField):
+    """The tags of the list; it takes the place of Pants' own `tags`, which only label a target."""
+
+    alias = "tags"
+    default = ("{version}",)
+    help = help_text(
+        """
+        The tags of the list in its repository. `{version}` and `{revision}` are filled in, and
+        `+` becomes `_`, which a tag may hold. (Not Pants' `tags`: this target has none.)
+        """
+    )
+
+
+class AnnotationsField(DictStringToStringField):
+    """Annotations of the index."""
+
+    alias = "annotations"
+    help = "OCI annotations of the index. `{version}` and `{revision}` are filled in."
+
+
+class ManifestListFormatField(StringField):
+    """The list's format."""
+
+    alias = "format"
+    default = "oci"
+    valid_choices = ("oci", "docker")
+    help = help_text(
+        """
+        `oci`: an OCI image index. `docker`: a Docker manifest list, whose images must have
+        `format="docker"` too.
+        """
+    )
+
+
+class ManifestListTarget(Target):
+    """One name for the images of all platforms."""
+
+    alias = "manifest_list"
+    core_fields = (
+        DescriptionField,
+        ManifestListImagesField,
+        RepositoryField,
+        ListTagsField,
+        AnnotationsField,
+        ManifestListFormatField,
+        Dependencies,
+    )
+    help = help_text(
+        """
+        An image index over the images of several platforms: who pulls its name gets the image
+        of their own platform.
+
+        Packaged to `dist/DIR/NAME/`: `NAME.oci/` is an OCI layout that holds the index and all
+        its images, and `NAME-OS-ARCH[-VARIANT].tar` what `docker load` takes for each platform.
+        """
+    )
