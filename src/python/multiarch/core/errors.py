@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-from typing import Iterable
+from collections.abc import Iterable
 
 
 class MultiarchError(Exception):
@@ -15,6 +14,9 @@ def nearest(name: str, candidates: Iterable[str], *, limit: int = 3) -> tuple[st
 
     Returns at most `limit` names; none when nothing is similar.
     """
+    # Only a mistake needs it, and the tools that run once per binary start without it.
+    import difflib
+
     return tuple(difflib.get_close_matches(name, sorted(set(candidates)), n=limit, cutoff=0.5))
 
 

@@ -16,7 +16,7 @@ _MARK_SIZE = 16
 _ESCAPE = re.compile(
     rb"\\(?:x([0-9a-fA-F]{2})|([0-7]{3})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([abfnrtv\\'\"]))"
 )
-_SIMPLE = {b"a": b"\a", b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
+_SIMPLE = dict(zip("abfnrtv", "\a\b\f\n\r\t\v"))
 
 
 @dataclass(frozen=True)
@@ -127,10 +127,11 @@ def parse_build_info(text: str) -> BuildInfo:
 
 
 def _module(line: str, text: str) -> BuildModule:
-    fields = text.split("\t")
-    if len(fields) not in (2, 3):
+    path, _, rest = text.partition("	")
+    version, _, sum = rest.partition("	")
+    if not version or "	" in sum:
         raise _unknown(line)
-    return BuildModule(*fields)
+    return BuildModule(path, version, sum)
 
 
 def _setting(line: str, text: str) -> tuple[str, str]:
@@ -161,7 +162,8 @@ def _unescape(match: re.Match[bytes]) -> bytes:
     if short or long:
         code = int(short or long, 16)
         return chr(code if code < 0x110000 else 0xFFFD).encode("utf-8", "replace")
-    return _SIMPLE.get(simple, simple)
+    character = simple.decode()
+    return _SIMPLE.get(character, character).encode()
 
 
 def _unknown(line: str) -> ExecutableError:

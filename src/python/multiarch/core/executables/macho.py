@@ -79,7 +79,8 @@ def read_universal(reader: Reader) -> Executable | None:
 
 
 def _commands(data: bytes, count: int, order: str) -> tuple[_Command, ...]:
-    found, at = [], 0
+    found: list[_Command] = []
+    at = 0
     for _ in range(count):
         if at + 8 > len(data):
             raise ExecutableError(

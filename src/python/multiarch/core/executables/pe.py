@@ -95,7 +95,8 @@ def _directory(reader: Reader, at: int, index: int) -> int:
 def _needed(reader: Reader, sections: tuple[_Section, ...], address: int) -> tuple[str, ...]:
     if not address:
         return ()
-    at, names = _offset(sections, address), []
+    at = _offset(sections, address)
+    names: list[str] = []
     for _ in range(_MOST_IMPORTS):
         row = reader.unpack("<IIIII", at, "import table")
         if row[3] == 0:
