@@ -55,10 +55,14 @@ def install(fix: bool) -> Tools:
     )
 
 
+def environment() -> dict[str, str]:
+    """The environment in which a tool finds the plugin."""
+    return {**os.environ, "PYTHONPATH": str(ROOT / "src/python")}
+
+
 def run(*argv: object) -> int:
     """Run one program in the repository's root and return its exit code."""
-    environ = {**os.environ, "PYTHONPATH": str(ROOT / "src/python")}
-    return subprocess.run([str(part) for part in argv], cwd=ROOT, env=environ).returncode
+    return subprocess.run([str(part) for part in argv], cwd=ROOT, env=environment()).returncode
 
 
 def check_format(tools: Tools) -> bool:
@@ -81,14 +85,15 @@ def check_types(tools: Tools) -> bool:
 
 def check_generated(tools: Tools) -> bool:
     """Each generated file is what its script makes now."""
-    python, current = tools.tests / "bin/python", True
+    current = True
     for script in sorted((ROOT / "build-support").glob("generate_*.py")):
+        argv = [tools.tests / "bin/python", script, *([] if tools.fix else ["--check"])]
+        done = subprocess.run(argv, cwd=ROOT, env=environment(), capture_output=True, text=True)
         name = script.relative_to(ROOT)
-        code = run(python, script, *([] if tools.fix else ["--check"]))
-        if code == 2:
+        if done.returncode == 2:
             print(f"{name}: not checked, this machine lacks what it is made from")
-        elif code:
-            print(f"{name}: its file is out of date; run {name}")
+        elif done.returncode:
+            print(f"{name}: its file is out of date; run {name}\n{done.stdout}{done.stderr}")
             current = False
     return current
 
