@@ -338,7 +338,7 @@ def add_pex_cli(folder: Path, run: Run) -> Path:
         pip = [python, "-I", "-m", "pip", "download", "--quiet", "--require-hashes", "--no-deps"]
         run([*pip, "-r", str(wanted), "-d", scratch])
         pex = [str(folder / "bin" / "pex"), "pex==" + pinned_version(lock, "pex"), "-c", "pex"]
-        options = ["--no-pypi", "-f", scratch, "--pex-root", scratch + "/root", "--disable-cache"]
+        options = ["--no-index", "-f", scratch, "--pex-root", scratch + "/root", "--disable-cache"]
         run([*pex, *options, "-o", str(output)])
     return output
 
