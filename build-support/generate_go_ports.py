@@ -63,8 +63,11 @@ def main() -> int:
     """Write the table, or with --check say whether it is current."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--check", action="store_true", help="exit with 1 when it is out of date")
-    parser.add_argument("go", nargs="+", help="go programs, oldest first")
+    parser.add_argument("go", nargs="*", help="go programs, oldest first")
     options = parser.parse_args()
+    if not options.go:
+        print("name the go programs to ask, one of each supported version", file=sys.stderr)
+        return 2
     text = render(options.go)
     if options.check:
         return int(TARGET.read_text() != text)

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Iterable
 
-from multiarch.backend.pins import WHEELS
-from multiarch.backend.sandbox import ToolProcess, Wheel, WheelRequest, request_json
-from multiarch.backend.subsystems.go_toolchain import GoToolchainSubsystem, ToolchainSource
-from multiarch.core.errors import MultiarchError, did_you_mean
-from multiarch.core.platforms import Platform, host_platform
 from pants.engine.fs import Digest, DigestSubset, DownloadFile, FileDigest, PathGlobs, RemovePrefix
 from pants.engine.internals.native_engine import EMPTY_DIGEST
 from pants.engine.platform import Platform as HostPlatform
@@ -17,6 +12,12 @@ from pants.engine.process import Process, ProcessCacheScope, ProcessResult
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
+
+from multiarch.backend.pins import WHEELS
+from multiarch.backend.sandbox import ToolProcess, Wheel, WheelRequest, request_json
+from multiarch.backend.subsystems.go_toolchain import GoToolchainSubsystem, ToolchainSource
+from multiarch.core.errors import MultiarchError, did_you_mean
+from multiarch.core.platforms import Platform, host_platform
 
 
 @dataclass(frozen=True)

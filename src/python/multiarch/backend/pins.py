@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Mapping
+from collections.abc import Mapping
 
 # {distribution: {version: sums of the wheels for each host}}
 WHEELS: Mapping[str, Mapping[str, tuple[str, ...]]] = {

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Iterable
+from collections.abc import Iterable
+
+from pants.backend.python.util_rules import pex
+from pants.engine.target import Target
 
 from multiarch.backend import go_toolchain, sandbox, summary
 from multiarch.backend.go_build import binaries, compile, graph, link, std
@@ -13,8 +16,6 @@ from multiarch.backend.go_cross_binary.target_types import (
 )
 from multiarch.backend.go_module import rules as go_module
 from multiarch.backend.go_module.target_types import GoModuleTarget, GoSourcesTarget
-from pants.backend.python.util_rules import pex
-from pants.engine.target import Target
 
 
 def target_types() -> Iterable[type[Target]]:

@@ -11,12 +11,11 @@ import ast
 import json
 import pkgutil
 import sys
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
-from typing import Any, Iterable, Mapping
+from typing import Any
 
-from multiarch.backend.pins import WHEELS
-from multiarch.core.errors import MultiarchError
 from pants.backend.python.util_rules.pex import Pex, PexLayout, PexRequest
 from pants.backend.python.util_rules.pex_environment import PythonExecutable
 from pants.engine.fs import (
@@ -34,6 +33,9 @@ from pants.engine.process import Process, ProcessCacheScope, ProcessResult
 from pants.engine.rules import Get, collect_rules, rule
 from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
+
+from multiarch.backend.pins import WHEELS
+from multiarch.core.errors import MultiarchError
 
 _CACHE = FrozenDict({"multiarch_python": ".python"})
 # Fixed, so that no host's PATH reaches a key; only /bin/sh's own utilities are used from it.

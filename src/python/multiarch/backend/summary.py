@@ -7,8 +7,9 @@ computed anew in each run, and reach the end of the run as its workunit's metada
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Any, Iterable
+from typing import Any
 
 from pants.engine.engine_aware import EngineAwareReturnType
 from pants.engine.internals.session import RunId

@@ -5,7 +5,8 @@ From `go tool dist list -json` of go1.25.5, go1.26.6, go1.27.3.
 
 from __future__ import annotations
 
-from typing import Mapping, NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple
 
 
 class Port(NamedTuple):

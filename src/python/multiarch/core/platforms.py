@@ -7,8 +7,8 @@ There is no other table of platforms. Which `os/arch` pairs exist is Go's own an
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Iterable, Mapping, Sequence
 
 from multiarch.core.errors import MultiarchError, bullets, did_you_mean
 from multiarch.core.go_ports import PORTS
@@ -229,7 +229,8 @@ def expand(
 
     `names` holds platforms and `@set` names; `exclude` too. `where` names the target and field
     for the error. Every problem is collected into one `PlatformError`: unknown platforms and
-    sets, a platform named twice (sets may overlap), excludes that exclude nothing, and a matrix that is empty.
+    sets, a platform named twice (sets may overlap), excludes that exclude nothing, and a matrix
+    that is empty.
     """
     problems: list[str] = []
     wanted = _resolve(names, sets, problems)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Iterable, Sequence
 
 # Up to so many outputs stand one by one; beyond, one line per target is easier to read.
 _DETAILED_ROWS = 48
@@ -83,7 +83,7 @@ def _grouped(rows: Sequence[SummaryRow]) -> list[tuple[str, ...]]:
     groups: dict[tuple[str, str], list[SummaryRow]] = {}
     for row in rows:
         groups.setdefault((row.kind, row.target), []).append(row)
-    lines = []
+    lines: list[tuple[str, ...]] = []
     for (kind, target), members in groups.items():
         built = sum(r.built for r in members)
         state = ", ".join(

@@ -11,9 +11,10 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any
 
 from multiarch.core.errors import MultiarchError
 from multiarch.core.golang.packages import LIST_FIELDS
@@ -102,7 +103,7 @@ def trim_package(package: dict[str, Any], directory: str, mod_cache: str) -> dic
         if position := error.get("Pos", ""):
             full = position if position.startswith("/") else os.path.join(cwd, directory, position)
             error["Pos"] = os.path.relpath(full, cwd)
-        error["ImportStack"] = [frame for frame in error.get("ImportStack") or []]
+        error["ImportStack"] = list(error.get("ImportStack") or [])
     return package
 
 

@@ -1,7 +1,8 @@
 """Compiles many packages in one process: a group of std, or a module's third-party packages.
 
-Request: `{"settings", "std": {"patterns"} | null, "packages": [...], "lower": [directory of export data...],
-"exports": {import path: path}, "goroot", "concurrency", "output"}`. Below the output it leaves
+Request: `{"settings", "std": {"patterns"} | null, "packages": [...], "lower": [directory of
+export data...], "exports": {import path: path}, "goroot", "concurrency", "output"}`.
+Below the output it leaves
 `export/IMPORTPATH.x` and `archive/IMPORTPATH.a` for every package that no lower layer has.
 """
 
@@ -11,9 +12,10 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any
 
 from multiarch.core.errors import MultiarchError
 from multiarch.core.golang.compile import CWD, Outputs, Plan, compile_plan

@@ -12,8 +12,9 @@ import shutil
 import subprocess
 import sys
 import tarfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any
 
 from multiarch.core.errors import MultiarchError
 from multiarch.tools.process import run
@@ -32,7 +33,8 @@ def find_root(search: str) -> Path:
         if "VERSION" in files and "bin" in names and Path(directory, "bin/go").is_file():
             return Path(directory)
     raise ToolchainError(
-        f"[go-toolchain]: no Go distribution in {search!r}: expected a folder with VERSION and bin/go."
+        f"[go-toolchain]: no Go distribution in {search!r}: expected a folder with VERSION and "
+        "bin/go."
     )
 
 

@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Iterable
+
+from pants.build_graph.address import Address
+from pants.engine.rules import Get, collect_rules, rule
+from pants.engine.target import (
+    AllTargets,
+    AllUnexpandedTargets,
+    Target,
+    WrappedTarget,
+    WrappedTargetRequest,
+)
+from pants.util.logging import LogLevel
 
 from multiarch.backend.go_cross_binary.target_types import (
     BuildTagsField,
@@ -20,16 +31,6 @@ from multiarch.backend.subsystems.go_toolchain import GoToolchainSubsystem
 from multiarch.core.errors import MultiarchError
 from multiarch.core.golang.settings import BuildSettings
 from multiarch.core.platforms import Platform
-from pants.build_graph.address import Address
-from pants.engine.rules import Get, collect_rules, rule
-from pants.engine.target import (
-    AllTargets,
-    AllUnexpandedTargets,
-    Target,
-    WrappedTarget,
-    WrappedTargetRequest,
-)
-from pants.util.logging import LogLevel
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ class GoBinaryRequest:
 
 @dataclass(frozen=True)
 class AllGoBinaries:
-    """Every binary of the repository whose fields make sense; the others raise when they are built."""
+    """Every binary of the repository whose fields make sense; others raise when they are built."""
 
     binaries: tuple[GoBinary, ...]
 

@@ -2,8 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Iterable
+
+from pants.engine.engine_aware import EngineAwareParameter
+from pants.engine.fs import (
+    AddPrefix,
+    CreateDigest,
+    Digest,
+    DigestSubset,
+    FileContent,
+    GlobMatchErrorBehavior,
+    MergeDigests,
+    PathGlobs,
+)
+from pants.engine.internals.native_engine import EMPTY_DIGEST
+from pants.engine.process import FallibleProcessResult, Process
+from pants.engine.rules import Get, MultiGet, collect_rules, rule
+from pants.util.frozendict import FrozenDict
+from pants.util.logging import LogLevel
 
 from multiarch.backend.go_build.binaries import AllGoBinaries
 from multiarch.backend.go_build.graph import (
@@ -31,22 +48,6 @@ from multiarch.backend.sandbox import SHELL_PATH, ToolProcess, request_json
 from multiarch.core.golang.compile import CWD, Outputs, Plan, compile_plan
 from multiarch.core.golang.packages import Package, closure, package_to_json
 from multiarch.core.golang.shell import script
-from pants.engine.engine_aware import EngineAwareParameter
-from pants.engine.fs import (
-    AddPrefix,
-    CreateDigest,
-    Digest,
-    DigestSubset,
-    FileContent,
-    GlobMatchErrorBehavior,
-    MergeDigests,
-    PathGlobs,
-)
-from pants.engine.internals.native_engine import EMPTY_DIGEST
-from pants.engine.process import FallibleProcessResult, Process
-from pants.engine.rules import Get, MultiGet, collect_rules, rule
-from pants.util.frozendict import FrozenDict
-from pants.util.logging import LogLevel
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Iterable, Mapping
+
+from pants.engine.engine_aware import EngineAwareParameter
+from pants.engine.fs import Digest, DigestContents
+from pants.engine.process import FallibleProcessResult, Process
+from pants.engine.rules import Get, collect_rules, rule
+from pants.util.frozendict import FrozenDict
+from pants.util.logging import LogLevel
 
 from multiarch.backend.go_build.binaries import AllGoBinaries, GoBinary
 from multiarch.backend.go_module.files import MOD_CACHE, ModuleInputs, ModuleInputsRequest
@@ -15,12 +22,6 @@ from multiarch.core.errors import MultiarchError
 from multiarch.core.golang.packages import Package, package_from_json, third_party
 from multiarch.core.golang.settings import BuildSettings
 from multiarch.core.golang.std import GROUP_ROOTS, group_of
-from pants.engine.engine_aware import EngineAwareParameter
-from pants.engine.fs import Digest, DigestContents
-from pants.engine.process import FallibleProcessResult, Process
-from pants.engine.rules import Get, collect_rules, rule
-from pants.util.frozendict import FrozenDict
-from pants.util.logging import LogLevel
 
 
 @dataclass(frozen=True)

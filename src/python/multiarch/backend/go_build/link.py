@@ -3,8 +3,32 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Iterable
+
+from pants.engine.engine_aware import EngineAwareParameter
+from pants.engine.fs import (
+    AddPrefix,
+    CreateDigest,
+    Digest,
+    DigestContents,
+    DigestSubset,
+    FileContent,
+    GlobMatchErrorBehavior,
+    MergeDigests,
+    PathGlobs,
+    Paths,
+    RemovePrefix,
+)
+from pants.engine.internals.native_engine import EMPTY_DIGEST
+from pants.engine.process import (
+    FallibleProcessResult,
+    Process,
+    ProcessResult,
+    ProcessResultMetadata,
+)
+from pants.engine.rules import Get, MultiGet, collect_rules, rule
+from pants.util.logging import LogLevel
 
 from multiarch.backend.go_build.binaries import GoBinary
 from multiarch.backend.go_build.compile import (
@@ -34,29 +58,6 @@ from multiarch.core.errors import MultiarchError
 from multiarch.core.golang.link import LinkRequest, link_plan
 from multiarch.core.golang.packages import Package, closure, problems
 from multiarch.core.stamps import fill
-from pants.engine.engine_aware import EngineAwareParameter
-from pants.engine.fs import (
-    AddPrefix,
-    CreateDigest,
-    Digest,
-    DigestContents,
-    DigestSubset,
-    FileContent,
-    GlobMatchErrorBehavior,
-    MergeDigests,
-    PathGlobs,
-    Paths,
-    RemovePrefix,
-)
-from pants.engine.internals.native_engine import EMPTY_DIGEST
-from pants.engine.process import (
-    FallibleProcessResult,
-    Process,
-    ProcessResult,
-    ProcessResultMetadata,
-)
-from pants.engine.rules import Get, MultiGet, collect_rules, rule
-from pants.util.logging import LogLevel
 
 
 @dataclass(frozen=True)
@@ -140,8 +141,8 @@ def list_failures(graph: PackageGraph, binary: GoBinary) -> tuple[CompileFailure
             CompileFailure(
                 package.import_path,
                 platform,
-                f"{binary.main or '.'}: the package is `{package.name}`, not `main`: only a package "
-                "named `main` can be linked. Point `main` at the directory of the program.",
+                f"{binary.main or '.'}: the package is `{package.name}`, not `main`: only a "
+                "package named `main` can be linked. Point `main` at the directory of the program.",
             ),
         )
     return tuple(CompileFailure(package.import_path, platform, str(error)) for error in found)

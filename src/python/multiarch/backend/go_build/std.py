@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Iterable
 
-from multiarch.backend.go_build.graph import settings_json
-from multiarch.backend.go_toolchain import GoToolchain, toolchain_mounts
-from multiarch.backend.sandbox import ToolProcess, request_json
-from multiarch.core.golang.settings import BuildSettings
-from multiarch.core.golang.std import GROUPS, std_tags
 from pants.engine.engine_aware import EngineAwareParameter
 from pants.engine.fs import Digest, DigestSubset, PathGlobs, RemovePrefix
 from pants.engine.process import FallibleProcessResult, Process
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
+
+from multiarch.backend.go_build.graph import settings_json
+from multiarch.backend.go_toolchain import GoToolchain, toolchain_mounts
+from multiarch.backend.sandbox import ToolProcess, request_json
 from multiarch.core.errors import MultiarchError
+from multiarch.core.golang.settings import BuildSettings
+from multiarch.core.golang.std import GROUPS, std_tags
 
 PGO_FILE = "_pgo/profile"
 
@@ -119,20 +120,21 @@ async def build_std(request: StdLayerRequest, toolchain: GoToolchain) -> Layer:
         **{export_mount(n): layer.exports for n, layer in enumerate(lower)},
         **request.variant.mounts,
     }
-    names = " ".join(GROUPS[request.group][:3])
+    patterns = GROUPS[request.group]
+    names = " ".join(patterns[:3]) + (" ..." if len(patterns) > 3 else "")
     tool = ToolProcess(
         "multiarch.tools.layer",
         request_json(
             {
                 "settings": settings_json(settings),
-                "std": {"patterns": GROUPS[request.group]},
+                "std": {"patterns": patterns},
                 "packages": [],
                 "lower": [export_mount(n) for n in range(request.group)],
                 "goroot": ".goroot",
                 "output": "_out",
             }
         ),
-        f"Compile std for {settings.platform} ({names}{' ...' if len(GROUPS[request.group]) > 3 else ''})",
+        f"Compile std for {settings.platform} ({names})",
         immutable=FrozenDict(mounts),
         output_directories=("_out",),
         concurrency=16,
@@ -140,7 +142,8 @@ async def build_std(request: StdLayerRequest, toolchain: GoToolchain) -> Layer:
     layer = await Get(Layer, LayerProcess(tool))
     if layer.errors:
         raise MultiarchError(
-            f"std of {settings.go_version} does not compile for {settings.platform}:\n{layer.errors}"
+            f"std of {settings.go_version} does not compile for {settings.platform}:\n"
+            f"{layer.errors}"
         )
     return layer
 

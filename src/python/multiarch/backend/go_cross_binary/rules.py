@@ -4,30 +4,10 @@ from __future__ import annotations
 
 import platform as host
 import posixpath
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Iterable
+from typing import Any
 
-from multiarch.backend.go_build.binaries import GoBinary, GoBinaryRequest
-from multiarch.backend.go_build.compile import CompileFailure
-from multiarch.backend.go_build.graph import ModuleGraph, ModuleGraphRequest
-from multiarch.backend.go_build.link import BuildBinaryRequest, BuiltBinary, main_package
-from multiarch.backend.go_cross_binary.target_types import (
-    ExcludeField,
-    GoBinaryDependenciesField,
-    GoBinaryPlatformField,
-    GoCrossBinaryPlatformTarget,
-    GoCrossBinaryTarget,
-    PlatformOverridesField,
-    PlatformsField,
-)
-from multiarch.backend.go_module.target_types import GoSourcesSourcesField
-from multiarch.backend.summary import Delivery, DeliveryRequest
-from multiarch.backend.subsystems.multiarch import MultiarchSubsystem
-from multiarch.core.errors import MultiarchError
-from multiarch.core.golang.failures import report
-from multiarch.core.golang.ownership import MODULE_FILES_NAME
-from multiarch.core.golang.packages import closure
-from multiarch.core.platforms import Platform, PlatformError, host_platform
 from pants.base.specs import Specs
 from pants.base.specs_parser import SpecsParser
 from pants.build_graph.address import Address
@@ -49,6 +29,28 @@ from pants.engine.target import (
 )
 from pants.engine.unions import UnionMembership, UnionRule
 from pants.util.logging import LogLevel
+
+from multiarch.backend.go_build.binaries import GoBinary, GoBinaryRequest
+from multiarch.backend.go_build.compile import CompileFailure
+from multiarch.backend.go_build.graph import ModuleGraph, ModuleGraphRequest
+from multiarch.backend.go_build.link import BuildBinaryRequest, BuiltBinary, main_package
+from multiarch.backend.go_cross_binary.target_types import (
+    ExcludeField,
+    GoBinaryDependenciesField,
+    GoBinaryPlatformField,
+    GoCrossBinaryPlatformTarget,
+    GoCrossBinaryTarget,
+    PlatformOverridesField,
+    PlatformsField,
+)
+from multiarch.backend.go_module.target_types import GoSourcesSourcesField
+from multiarch.backend.subsystems.multiarch import MultiarchSubsystem
+from multiarch.backend.summary import Delivery, DeliveryRequest
+from multiarch.core.errors import MultiarchError
+from multiarch.core.golang.failures import report
+from multiarch.core.golang.ownership import MODULE_FILES_NAME
+from multiarch.core.golang.packages import closure
+from multiarch.core.platforms import Platform, PlatformError, host_platform
 
 
 class GenerateBinariesRequest(GenerateTargetsRequest):

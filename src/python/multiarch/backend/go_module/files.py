@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Iterable
 
-from multiarch.backend.go_toolchain import GoToolchain, toolchain_mounts
-from multiarch.backend.sandbox import SHELL_PATH, ToolProcess, request_json
-from multiarch.backend.subsystems.multiarch import MultiarchSubsystem
-from multiarch.core.errors import MultiarchError
-from multiarch.core.golang.modfile import local_directories, requires_modules
-from multiarch.core.golang.settings import HERMETIC_GO_ENV
 from pants.engine.env_vars import EnvironmentVars, EnvironmentVarsRequest
 from pants.engine.fs import (
     AddPrefix,
@@ -27,6 +21,13 @@ from pants.engine.internals.native_engine import EMPTY_DIGEST
 from pants.engine.process import FallibleProcessResult, Process, ProcessResult
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.util.logging import LogLevel
+
+from multiarch.backend.go_toolchain import GoToolchain, toolchain_mounts
+from multiarch.backend.sandbox import SHELL_PATH, ToolProcess, request_json
+from multiarch.backend.subsystems.multiarch import MultiarchSubsystem
+from multiarch.core.errors import MultiarchError
+from multiarch.core.golang.modfile import local_directories, requires_modules
+from multiarch.core.golang.settings import HERMETIC_GO_ENV
 
 MOD_CACHE = ".modcache"
 
@@ -256,7 +257,7 @@ async def download_modules(
     if result.exit_code != 0:
         raise MultiarchError(
             f"{join(request.directory, 'go.mod')}: the modules it requires cannot be downloaded "
-            f"from [multiarch].goproxy {multiarch.goproxy or '(Go’s default)'!r}:\n"
+            f"from [multiarch].goproxy {multiarch.goproxy or '(the default of Go)'!r}:\n"
             f"{result.stderr.decode().strip()}\n"
             "Vendor them (`go mod vendor`), correct go.sum (`go mod tidy`), or set "
             "[multiarch].goproxy to a proxy that this machine reaches."

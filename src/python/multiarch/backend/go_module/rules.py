@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Iterable
+from collections.abc import Iterable
+
+from pants.engine.rules import Get, collect_rules, rule
+from pants.engine.target import GeneratedTargets, GenerateTargetsRequest, InvalidTargetException
+from pants.engine.unions import UnionMembership, UnionRule
+from pants.util.logging import LogLevel
 
 from multiarch.backend.go_module import files
 from multiarch.backend.go_module.files import ModuleFiles, ModuleFilesRequest, join
@@ -12,10 +17,6 @@ from multiarch.backend.go_module.target_types import (
     GoSourcesTarget,
 )
 from multiarch.core.golang.ownership import owners
-from pants.engine.rules import Get, collect_rules, rule
-from pants.engine.target import GeneratedTargets, GenerateTargetsRequest, InvalidTargetException
-from pants.engine.unions import UnionMembership, UnionRule
-from pants.util.logging import LogLevel
 
 
 class GenerateGoSourcesRequest(GenerateTargetsRequest):

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import posixpath
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Iterable
+from typing import Any
 
 from pants.build_graph.address import Address
-from pants.core.goals.package import BuiltPackage, BuiltPackageArtifact, PackageFieldSet
 from pants.core.util_rules.source_files import SourceFiles, SourceFilesRequest
 from pants.engine.addresses import Addresses, UnparsedAddressInputs
 from pants.engine.engine_aware import EngineAwareParameter
@@ -22,10 +21,8 @@ from pants.engine.fs import (
     MergeDigests,
     PathGlobs,
     RemovePrefix,
-    Snapshot,
 )
-from pants.engine.internals.native_engine import EMPTY_DIGEST
-from pants.engine.process import FallibleProcessResult, Process, ProcessResultMetadata
+from pants.engine.process import ProcessResultMetadata
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import (
     DependenciesRequest,
@@ -47,9 +44,6 @@ from pants.engine.target import (
 from pants.engine.unions import UnionMembership, UnionRule
 from pants.util.logging import LogLevel
 
-from multiarch.backend.go_build.binaries import GoBinary, GoBinaryRequest
-from multiarch.backend.go_build.link import BuildBinaryRequest, BuiltBinary
-from multiarch.backend.go_cross_binary.rules import failed
 from multiarch.backend.go_cross_binary.target_types import (
     ExcludeField,
     GoBinaryPlatformField,
@@ -57,26 +51,19 @@ from multiarch.backend.go_cross_binary.target_types import (
     PlatformsField,
 )
 from multiarch.backend.image.target_types import (
-    ImageBaseSourcesField,
     ImageBasesField,
+    ImageBaseSourcesField,
     ImageBinariesField,
-    ImageBuildArgsField,
     ImageDependenciesField,
     ImageDockerfileField,
-    ImageFormatField,
     ImageInstructionsField,
-    ImageLabelsField,
     ImagePlatformField,
-    ImageTargetStageField,
     MultiarchImagePlatformTarget,
     MultiarchImageTarget,
 )
-from multiarch.backend.sandbox import ToolProcess, request_json
 from multiarch.backend.subsystems.multiarch import MultiarchSubsystem
-from multiarch.backend.summary import Delivery, DeliveryRequest
 from multiarch.core.errors import MultiarchError
 from multiarch.core.platforms import Platform, PlatformError
-from multiarch.core.stamps import fill
 
 
 class GenerateImagesRequest(GenerateTargetsRequest):
@@ -119,8 +106,8 @@ async def binary_platforms(
             matrices.append((Platform.parse(target[GoBinaryPlatformField].value or ""),))
         else:
             raise InvalidFieldException(
-                f"{request.address}: `binaries` names {target.address}, a `{target.alias}`; it takes "
-                "`go_cross_binary` targets. Files of the context go into `dependencies`."
+                f"{request.address}: `binaries` names {target.address}, a `{target.alias}`; it "
+                "takes `go_cross_binary` targets. Files of the context go into `dependencies`."
             )
     if not matrices:
         return BinaryPlatforms(None)
@@ -231,8 +218,8 @@ async def image_binaries(request: ImageBinariesRequest) -> ImageBinaries:
             found.append(binary.address)
         else:
             raise MultiarchError(
-                f"{request.address}: `binaries` names {binary.address}, a `{binary.alias}`; it takes "
-                "`go_cross_binary` targets. Files of the context go into `dependencies`."
+                f"{request.address}: `binaries` names {binary.address}, a `{binary.alias}`; it "
+                "takes `go_cross_binary` targets. Files of the context go into `dependencies`."
             )
     return ImageBinaries(tuple(found))
 
@@ -257,9 +244,7 @@ async def infer_image_dependencies(request: InferImageDependencies) -> InferredD
     target = await _target(request.field_set.address)
     binaries, bases = await MultiGet(
         Get(ImageBinaries, ImageBinariesRequest(target.address)),
-        Get(
-            Addresses, UnparsedAddressInputs, target[ImageBasesField].to_unparsed_address_inputs()
-        ),
+        Get(Addresses, UnparsedAddressInputs, target[ImageBasesField].to_unparsed_address_inputs()),
     )
     return InferredDependencies(sorted((*binaries.addresses, *bases)))
 

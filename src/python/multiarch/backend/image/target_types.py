@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from multiarch.backend.go_cross_binary.target_types import ExcludeField, PlatformsField
 from pants.engine.target import (
     COMMON_TARGET_FIELDS,
     Dependencies,
@@ -16,6 +15,8 @@ from pants.engine.target import (
     TargetGenerator,
 )
 from pants.util.strutil import help_text
+
+from multiarch.backend.go_cross_binary.target_types import ExcludeField, PlatformsField
 
 
 class ImageBaseSourcesField(MultipleSourcesField):

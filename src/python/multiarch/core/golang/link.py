@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Mapping, Sequence
 
 from multiarch.core.golang.compile import CWD, Plan, tool
 from multiarch.core.golang.packages import Module, Package

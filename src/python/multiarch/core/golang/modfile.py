@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from typing import Iterator
+from collections.abc import Iterator
 
 _BLOCK = re.compile(r"^(\w+)\s*\(\s*$")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from typing import Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 # What Go's build reads beside .go files (`go help packages`, `go help buildmode`).
 _SOURCE_SUFFIXES = (

@@ -7,7 +7,7 @@ groups before it hold.
 
 from __future__ import annotations
 
-from typing import Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 from multiarch.core.golang.packages import Package, closure
 
