@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pants.backend.python.util_rules import pex
 from pants.engine.target import Target
 
-from multiarch.backend import go_toolchain, sandbox, summary
+from multiarch.backend import go_toolchain, relocation, sandbox, summary
 from multiarch.backend.go_build import binaries, compile, graph, link, std
 from multiarch.backend.go_cross_binary import rules as go_cross_binary
 from multiarch.backend.go_cross_binary.target_types import (
@@ -16,15 +16,48 @@ from multiarch.backend.go_cross_binary.target_types import (
 )
 from multiarch.backend.go_module import rules as go_module
 from multiarch.backend.go_module.target_types import GoModuleTarget, GoSourcesTarget
+from multiarch.backend.image import rules as image
+from multiarch.backend.image.target_types import (
+    ImageBaseTarget,
+    MultiarchImagePlatformTarget,
+    MultiarchImageTarget,
+)
+from multiarch.backend.manifest_list import rules as manifest_list
+from multiarch.backend.manifest_list.target_types import ManifestListTarget
 
 
 def target_types() -> Iterable[type[Target]]:
     """The targets users write, and those they generate."""
-    return (GoModuleTarget, GoSourcesTarget, GoCrossBinaryTarget, GoCrossBinaryPlatformTarget)
+    return (
+        GoModuleTarget,
+        GoSourcesTarget,
+        GoCrossBinaryTarget,
+        GoCrossBinaryPlatformTarget,
+        ImageBaseTarget,
+        MultiarchImageTarget,
+        MultiarchImagePlatformTarget,
+        ManifestListTarget,
+    )
 
 
 def rules() -> Iterable[object]:
     """All rules."""
-    modules = (binaries, compile, graph, link, std, go_module, go_cross_binary)
-    found = (*go_toolchain.rules(), *sandbox.rules(), *summary.rules(), *pex.rules())
+    modules = (
+        binaries,
+        compile,
+        graph,
+        link,
+        std,
+        go_module,
+        go_cross_binary,
+        image,
+        manifest_list,
+    )
+    found = (
+        *go_toolchain.rules(),
+        *relocation.rules(),
+        *sandbox.rules(),
+        *summary.rules(),
+        *pex.rules(),
+    )
     return (*found, *(rule for module in modules for rule in module.rules()))

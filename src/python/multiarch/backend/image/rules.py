@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import posixpath
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from pants.build_graph.address import Address
+from pants.core.goals.package import BuiltPackage, BuiltPackageArtifact, PackageFieldSet
 from pants.core.util_rules.source_files import SourceFiles, SourceFilesRequest
 from pants.engine.addresses import Addresses, UnparsedAddressInputs
 from pants.engine.engine_aware import EngineAwareParameter
@@ -22,10 +24,11 @@ from pants.engine.fs import (
     PathGlobs,
     RemovePrefix,
 )
-from pants.engine.process import ProcessResultMetadata
+from pants.engine.process import FallibleProcessResult, Process, ProcessResultMetadata
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import (
     DependenciesRequest,
+    DictStringToStringField,
     FieldSet,
     GeneratedTargets,
     GenerateTargetsRequest,
@@ -44,6 +47,9 @@ from pants.engine.target import (
 from pants.engine.unions import UnionMembership, UnionRule
 from pants.util.logging import LogLevel
 
+from multiarch.backend.go_build.binaries import GoBinary, GoBinaryRequest
+from multiarch.backend.go_build.link import BuildBinaryRequest, BuiltBinary
+from multiarch.backend.go_cross_binary.rules import failed
 from multiarch.backend.go_cross_binary.target_types import (
     ExcludeField,
     GoBinaryPlatformField,
@@ -54,16 +60,24 @@ from multiarch.backend.image.target_types import (
     ImageBasesField,
     ImageBaseSourcesField,
     ImageBinariesField,
+    ImageBuildArgsField,
     ImageDependenciesField,
     ImageDockerfileField,
+    ImageFormatField,
     ImageInstructionsField,
+    ImageLabelsField,
     ImagePlatformField,
+    ImageTargetStageField,
     MultiarchImagePlatformTarget,
     MultiarchImageTarget,
 )
+from multiarch.backend.relocation import Relocated, RelocateRequest
+from multiarch.backend.sandbox import ToolProcess, request_json
 from multiarch.backend.subsystems.multiarch import MultiarchSubsystem
+from multiarch.backend.summary import Delivery, DeliveryRequest
 from multiarch.core.errors import MultiarchError
 from multiarch.core.platforms import Platform, PlatformError
+from multiarch.core.stamps import fill
 
 
 class GenerateImagesRequest(GenerateTargetsRequest):
@@ -160,15 +174,14 @@ class BuildImageRequest(EngineAwareParameter):
 
 @dataclass(frozen=True)
 class BuiltImage:
-    """One platform's image: a tar that is an OCI layout and that `docker load` takes.
+    """One platform's image: `image.tar`, an OCI layout that `docker load` takes, and `image.json`.
 
-    `metadata` is the JSON object that `multiarch.tools.assemble` writes beside it.
+    `metadata` is the text of the latter, as `multiarch.tools.assemble` writes it.
     """
 
     address: Address
     platform: Platform
     digest: Digest
-    tar: str
     metadata: str
     runs: tuple[ProcessResultMetadata, ...]
 
@@ -313,9 +326,164 @@ async def collect_context(request: ContextRequest) -> Context:
     return Context(await Get(Digest, MergeDigests((context, written))), f"dockerfile/{name}")
 
 
+def check_names(address: Address, binaries: Iterable[GoBinary]) -> None:
+    """Raise MultiarchError when two binaries would be one file of the context."""
+    seen: dict[str, GoBinary] = {}
+    for binary in binaries:
+        if binary.file_name in seen:
+            raise MultiarchError(
+                f"{address}: `binaries` names {seen[binary.file_name].address} and "
+                f"{binary.address}, which would both be `bin/{binary.file_name}` in the context. "
+                "Rename one of the two targets."
+            )
+        seen[binary.file_name] = binary
+
+
+def image_request(
+    target: Target,
+    platform: Platform,
+    dockerfile: str,
+    bases: dict[str, str],
+    multiarch: MultiarchSubsystem,
+) -> dict[str, Any]:
+    """The request of `multiarch.tools.assemble` for one platform's image."""
+    address, stamps = target.address, multiarch.stamps
+
+    def filled(field: type[DictStringToStringField]) -> dict[str, str]:
+        pairs = sorted((target[field].value or {}).items())
+        return dict(fill(pairs, stamps, where=f"{address}: `{field.alias}`"))
+
+    annotations = {
+        "org.opencontainers.image.version": multiarch.version,
+        "org.opencontainers.image.revision": multiarch.revision,
+        "org.opencontainers.image.source": multiarch.source_url,
+    }
+    return {
+        "address": str(address),
+        "platform": str(platform),
+        "dockerfile": dockerfile,
+        "context": "context",
+        "build_args": filled(ImageBuildArgsField),
+        "bases": {
+            name: {"kind": "oci-layout", "path": path} for name, path in sorted(bases.items())
+        },
+        "target": target[ImageTargetStageField].value,
+        "labels": filled(ImageLabelsField),
+        "annotations": {k: v for k, v in annotations.items() if v},
+        "format": target[ImageFormatField].value,
+        "source_date_epoch": int(multiarch.source_date_epoch),
+        "output": "image.tar",
+        "metadata": "image.json",
+    }
+
+
+def layout_path(name: str, files: Iterable[str]) -> str:
+    """Where an `image_base` is in the sandbox: its one tar, or the folder with `oci-layout`."""
+    found = sorted(files)
+    if len(found) == 1:
+        return f"bases/{name}/{found[0]}"
+    for file in found:
+        if posixpath.basename(file) == "oci-layout":
+            return posixpath.join("bases", name, posixpath.dirname(file)).rstrip("/")
+    raise MultiarchError(
+        f"the `image_base` {name!r} is neither one tar nor a folder with the file `oci-layout`; "
+        f"its `sources` are {', '.join(found) or 'empty'}."
+    )
+
+
+@rule(desc="Assemble an image", level=LogLevel.DEBUG)
+async def build_image(request: BuildImageRequest, multiarch: MultiarchSubsystem) -> BuiltImage:
+    target = await _target(request.address)
+    address = request.address
+    platform = Platform.parse(target[ImagePlatformField].value or "")
+    context, names, bases = await MultiGet(
+        Get(Context, ContextRequest(address)),
+        Get(ImageBinaries, ImageBinariesRequest(address)),
+        Get(Targets, UnparsedAddressInputs, target[ImageBasesField].to_unparsed_address_inputs()),
+    )
+    binaries = await MultiGet(Get(GoBinary, GoBinaryRequest(a)) for a in names.addresses)
+    built = await MultiGet(Get(BuiltBinary, BuildBinaryRequest(b)) for b in binaries)
+    failures = tuple(dict.fromkeys(f for b in built for f in b.failures))
+    if failures:
+        raise failed(failures)
+    check_names(address, binaries)
+    base_sources = await MultiGet(
+        Get(HydratedSources, HydrateSourcesRequest(b[ImageBaseSourcesField])) for b in bases
+    )
+    base_digests = await MultiGet(
+        Get(Digest, AddPrefix(sources.snapshot.digest, f"bases/{base.address.target_name}"))
+        for base, sources in zip(bases, base_sources)
+    )
+    base_paths = {
+        base.address.target_name: layout_path(base.address.target_name, sources.snapshot.files)
+        for base, sources in zip(bases, base_sources)
+    }
+    programs = await MultiGet(Get(Digest, AddPrefix(b.digest, "context/bin")) for b in built)
+    inputs = await Get(Digest, MergeDigests((context.digest, *programs, *base_digests)))
+    process = await Get(
+        Process,
+        ToolProcess(
+            "multiarch.tools.assemble",
+            request_json(
+                image_request(target, platform, context.dockerfile, base_paths, multiarch)
+            ),
+            f"Assemble {address}",
+            input_digest=inputs,
+            output_files=("image.tar", "image.json"),
+            needs_zlib=True,
+        ),
+    )
+    result = await Get(FallibleProcessResult, Process, process)
+    if result.exit_code != 0:
+        raise MultiarchError(result.stderr.decode(errors="replace").strip())
+    metadata = await Get(Digest, DigestSubset(result.output_digest, PathGlobs(["image.json"])))
+    contents = await Get(DigestContents, Digest, metadata)
+    return BuiltImage(
+        address,
+        platform,
+        result.output_digest,
+        contents[0].content.decode(),
+        (result.metadata,),
+    )
+
+
+@dataclass(frozen=True)
+class PackageImageFieldSet(PackageFieldSet):
+    """What `package` needs of a platform's image."""
+
+    required_fields = (ImagePlatformField,)
+
+    platform: ImagePlatformField
+
+
+@rule(level=LogLevel.DEBUG)
+async def package_image(field_set: PackageImageFieldSet) -> BuiltPackage:
+    built = await Get(BuiltImage, BuildImageRequest(field_set.address))
+    address = built.address
+    path = posixpath.join(
+        address.spec_path, address.target_name, built.platform.path, f"{address.target_name}.tar"
+    )
+    moved, _ = await MultiGet(
+        Get(Relocated, RelocateRequest(built.digest, "image.tar", path)),
+        Get(
+            Delivery,
+            DeliveryRequest(
+                "image",
+                str(address.maybe_convert_to_target_generator()),
+                str(built.platform),
+                built.size,
+                built.descriptor["digest"].removeprefix("sha256:"),
+                built.runs,
+            ),
+        ),
+    )
+    return BuiltPackage(moved.digest, (BuiltPackageArtifact(path),))
+
+
 def rules() -> Iterable[object]:
     return (
         *collect_rules(),
         UnionRule(GenerateTargetsRequest, GenerateImagesRequest),
         UnionRule(InferDependenciesRequest, InferImageDependencies),
+        UnionRule(PackageFieldSet, PackageImageFieldSet),
     )

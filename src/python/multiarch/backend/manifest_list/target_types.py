@@ -68,6 +68,10 @@ class ManifestListFormatField(StringField):
     )
 
 
+class ManifestListDependenciesField(Dependencies):
+    """The images of a list, inferred from `images`."""
+
+
 class ManifestListTarget(Target):
     """One name for the images of all platforms."""
 
@@ -79,7 +83,7 @@ class ManifestListTarget(Target):
         ListTagsField,
         AnnotationsField,
         ManifestListFormatField,
-        Dependencies,
+        ManifestListDependenciesField,
     )
     help = help_text(
         """

@@ -1,0 +1,233 @@
+"""Puts the images of all platforms under one index, as an OCI layout."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pants.build_graph.address import Address
+from pants.core.goals.package import BuiltPackage, BuiltPackageArtifact, PackageFieldSet
+from pants.engine.addresses import UnparsedAddressInputs
+from pants.engine.engine_aware import EngineAwareParameter
+from pants.engine.fs import AddPrefix, Digest, DigestContents, DigestSubset, MergeDigests, PathGlobs
+from pants.engine.process import FallibleProcessResult, Process, ProcessResultMetadata
+from pants.engine.rules import Get, MultiGet, collect_rules, rule
+from pants.engine.target import (
+    FieldSet,
+    InferDependenciesRequest,
+    InferredDependencies,
+    Targets,
+    WrappedTarget,
+    WrappedTargetRequest,
+)
+from pants.engine.unions import UnionRule
+from pants.util.logging import LogLevel
+
+from multiarch.backend.image.rules import BuildImageRequest, BuiltImage
+from multiarch.backend.image.target_types import ImagePlatformField
+from multiarch.backend.manifest_list.target_types import (
+    AnnotationsField,
+    ListTagsField,
+    ManifestListDependenciesField,
+    ManifestListFormatField,
+    ManifestListImagesField,
+    RepositoryField,
+)
+from multiarch.backend.relocation import Relocated, RelocateRequest
+from multiarch.backend.sandbox import ToolProcess, request_json
+from multiarch.backend.subsystems.multiarch import MultiarchSubsystem
+from multiarch.backend.summary import Delivery, DeliveryRequest
+from multiarch.core.errors import MultiarchError
+from multiarch.core.stamps import fill, fill_text
+
+
+@dataclass(frozen=True)
+class BuildManifestListRequest(EngineAwareParameter):
+    """One list to put together."""
+
+    address: Address
+
+    def debug_hint(self) -> str:
+        """Shown beside the rule in the terminal."""
+        return str(self.address)
+
+
+@dataclass(frozen=True)
+class BuiltManifestList:
+    """An OCI layout at `layout/`, the index digest (`sha256:...`), and the images in it."""
+
+    address: Address
+    digest: Digest
+    index_digest: str
+    images: tuple[BuiltImage, ...]
+    runs: tuple[ProcessResultMetadata, ...]
+
+
+@dataclass(frozen=True)
+class ManifestListImagesRequest:
+    """The images of a list, by the list's address."""
+
+    address: Address
+
+
+@dataclass(frozen=True)
+class ManifestListImages:
+    """The per-platform images of a list."""
+
+    addresses: tuple[Address, ...]
+
+
+@rule(level=LogLevel.DEBUG)
+async def list_images(request: ManifestListImagesRequest) -> ManifestListImages:
+    wrapped = await Get(
+        WrappedTarget, WrappedTargetRequest(request.address, description_of_origin="the list")
+    )
+    inputs = wrapped.target[ManifestListImagesField].to_unparsed_address_inputs()
+    targets = await Get(Targets, UnparsedAddressInputs, inputs)
+    for target in targets:
+        if not target.has_field(ImagePlatformField):
+            raise MultiarchError(
+                f"{request.address}: `images` names {target.address}, a `{target.alias}`; it takes "
+                "`multiarch_image` targets, or one platform of one."
+            )
+    return ManifestListImages(tuple(t.address for t in targets))
+
+
+@dataclass(frozen=True)
+class ManifestListDependenciesFieldSet(FieldSet):
+    """Lists have their images inferred."""
+
+    required_fields = (ManifestListDependenciesField,)
+
+    dependencies: ManifestListDependenciesField
+
+
+class InferManifestListDependencies(InferDependenciesRequest):
+    """Infer the images of a list."""
+
+    infer_from = ManifestListDependenciesFieldSet
+
+
+@rule(level=LogLevel.DEBUG)
+async def infer_list_dependencies(request: InferManifestListDependencies) -> InferredDependencies:
+    images = await Get(ManifestListImages, ManifestListImagesRequest(request.field_set.address))
+    return InferredDependencies(images.addresses)
+
+
+@rule(desc="Put a manifest list together", level=LogLevel.DEBUG)
+async def build_manifest_list(
+    request: BuildManifestListRequest, multiarch: MultiarchSubsystem
+) -> BuiltManifestList:
+    address = request.address
+    wrapped, names = await MultiGet(
+        Get(WrappedTarget, WrappedTargetRequest(address, description_of_origin="the list")),
+        Get(ManifestListImages, ManifestListImagesRequest(address)),
+    )
+    target = wrapped.target
+    images = await MultiGet(Get(BuiltImage, BuildImageRequest(a)) for a in names.addresses)
+    parts = await MultiGet(
+        Get(Digest, AddPrefix(image.digest, f"images/{number}"))
+        for number, image in enumerate(images)
+    )
+    stamps, where = multiarch.stamps, f"{address}: `tags`"
+    repository = target[RepositoryField].value or ""
+    tags = [
+        fill_text(tag, stamps, where=where).replace("+", "_")
+        for tag in target[ListTagsField].value or ()
+    ]
+    request_ = {
+        "address": str(address),
+        "format": target[ManifestListFormatField].value,
+        "children": [
+            {
+                "address": str(image.address),
+                "tar": f"images/{number}/image.tar",
+                "metadata": f"images/{number}/image.json",
+            }
+            for number, image in enumerate(images)
+        ],
+        "annotations": dict(
+            fill(
+                sorted((target[AnnotationsField].value or {}).items()),
+                stamps,
+                where=f"{address}: `annotations`",
+            )
+        ),
+        "ref_names": [f"{repository}:{tag}" if repository else tag for tag in tags],
+        "output": "layout",
+        "metadata": "list.json",
+    }
+    process = await Get(
+        Process,
+        ToolProcess(
+            "multiarch.tools.index",
+            request_json(request_),
+            f"Put the list {address} together",
+            input_digest=await Get(Digest, MergeDigests(parts)),
+            output_files=("list.json",),
+            output_directories=("layout",),
+            needs_zlib=True,
+        ),
+    )
+    result = await Get(FallibleProcessResult, Process, process)
+    if result.exit_code != 0:
+        raise MultiarchError(result.stderr.decode(errors="replace").strip())
+    layout, metadata = await MultiGet(
+        Get(Digest, DigestSubset(result.output_digest, PathGlobs(["layout/**"]))),
+        Get(Digest, DigestSubset(result.output_digest, PathGlobs(["list.json"]))),
+    )
+    contents = await Get(DigestContents, Digest, metadata)
+    found = json.loads(contents[0].content)
+    return BuiltManifestList(address, layout, found["digest"], tuple(images), (result.metadata,))
+
+
+@dataclass(frozen=True)
+class PackageManifestListFieldSet(PackageFieldSet):
+    """What `package` needs of a list."""
+
+    required_fields = (ManifestListImagesField,)
+
+    images: ManifestListImagesField
+
+
+@rule(level=LogLevel.DEBUG)
+async def package_manifest_list(field_set: PackageManifestListFieldSet) -> BuiltPackage:
+    address = field_set.address
+    built = await Get(BuiltManifestList, BuildManifestListRequest(address))
+    name = address.target_name
+    directory = posixpath.join(address.spec_path, name)
+    tars = [f"{directory}/{name}-{image.platform.slug}.tar" for image in built.images]
+    moved = await MultiGet(
+        Get(Relocated, RelocateRequest(built.digest, "layout", f"{directory}/{name}.oci")),
+        *(
+            Get(Relocated, RelocateRequest(image.digest, "image.tar", tar))
+            for image, tar in zip(built.images, tars)
+        ),
+    )
+    size = sum(image.size for image in built.images)
+    digest, _ = await MultiGet(
+        Get(Digest, MergeDigests(part.digest for part in moved)),
+        Get(
+            Delivery,
+            DeliveryRequest(
+                "list",
+                str(address),
+                f"{len(built.images)} platforms",
+                size,
+                built.index_digest.removeprefix("sha256:"),
+                built.runs,
+            ),
+        ),
+    )
+    paths = (f"{directory}/{name}.oci", *tars)
+    return BuiltPackage(digest, tuple(BuiltPackageArtifact(path) for path in paths))
+
+
+def rules() -> Iterable[object]:
+    return (
+        *collect_rules(),
+        UnionRule(InferDependenciesRequest, InferManifestListDependencies),
+        UnionRule(PackageFieldSet, PackageManifestListFieldSet),
+    )
