@@ -40,12 +40,19 @@ def settings_of(config: Mapping[str, Any]) -> BuildSettings:
 
 
 def list_packages(
-    settings: BuildSettings, goroot: str, directory: str, patterns: list[str], *, mod_cache: str
+    settings: BuildSettings,
+    goroot: str,
+    directory: str,
+    patterns: list[str],
+    *,
+    mod_cache: str,
+    cgo: bool = False,
 ) -> list[dict[str, Any]]:
     """Run `go list -e -deps -json` and return its objects; raises ListFailed with its words."""
     cwd = os.getcwd()
     env = {
         **settings.env,
+        "CGO_ENABLED": "1" if cgo else "0",
         "GOROOT": f"{cwd}/{goroot}",
         "GOCACHE": f"{cwd}/.gocache",
         "GOPATH": f"{cwd}/.gopath",
@@ -120,6 +127,34 @@ def _trim_module(
     return trimmed
 
 
+def mark_cgo(
+    packages: list[dict[str, Any]], settings: BuildSettings, request: Mapping[str, Any]
+) -> None:
+    """Tell a package that has only cgo files from one that is not for this platform.
+
+    With cgo off, Go calls both excluded by build constraints; asked again with cgo on, it names
+    the cgo files.
+    """
+    empty = {
+        p["ImportPath"]: p
+        for p in packages
+        if p["Kind"] != "std" and not p.get("GoFiles") and p.get("IgnoredGoFiles")
+    }
+    if not empty:
+        return
+    mod_cache = ".modcache" if request["mod_cache"] else ""
+    found = list_packages(
+        settings, request["goroot"], request["module_dir"], sorted(empty), mod_cache=mod_cache,
+        cgo=True,
+    )  # fmt: skip
+    for package in found:
+        if package.get("CgoFiles") and package["ImportPath"] in empty:
+            marked = empty[package["ImportPath"]]
+            marked["CgoFiles"] = package["CgoFiles"]
+            marked["Imports"] = package.get("Imports", [])
+            marked.pop("Error", None)
+
+
 def main(request: Mapping[str, Any]) -> None:
     """Ask for each config, several at once, and write the shared table."""
     directory, goroot = request["module_dir"], request["goroot"]
@@ -131,6 +166,7 @@ def main(request: Mapping[str, Any]) -> None:
             settings_of(config), goroot, directory, request["patterns"], mod_cache=mod_cache
         )
         found = [trim_package(p, directory, mod_cache) for p in found]
+        mark_cgo(found, settings_of(config), request)
         vendored = any(p["Kind"] == "third-party" and "vendor" in p["Dir"] for p in found)
         for package in found:
             if package.get("Module"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import posixpath
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -322,8 +323,14 @@ async def collect_context(request: ContextRequest) -> Context:
                 "`instructions`."
             )
         text, name = contents[0].content, contents[0].path
-    written = await Get(Digest, CreateDigest([FileContent(f"dockerfile/{name}", text)]))
-    return Context(await Get(Digest, MergeDigests((context, written))), f"dockerfile/{name}")
+    written, ignore = await MultiGet(
+        Get(Digest, CreateDigest([FileContent(f"dockerfile/{name}", text)])),
+        Get(Digest, PathGlobs([posixpath.join(directory, ".dockerignore")])),
+    )
+    ignore = await Get(Digest, RemovePrefix(ignore, directory))
+    ignore = await Get(Digest, AddPrefix(ignore, "context"))
+    digest = await Get(Digest, MergeDigests((context, written, ignore)))
+    return Context(digest, f"dockerfile/{name}")
 
 
 def check_names(address: Address, binaries: Iterable[GoBinary]) -> None:
@@ -372,9 +379,16 @@ def image_request(
         "annotations": {k: v for k, v in annotations.items() if v},
         "format": target[ImageFormatField].value,
         "source_date_epoch": int(multiarch.source_date_epoch),
+        "repo_tags": [local_name(address, platform)],
         "output": "image.tar",
         "metadata": "image.json",
     }
+
+
+def local_name(address: Address, platform: Platform) -> str:
+    """What `docker load` calls the image: `DIR/NAME:OS-ARCH[-VARIANT]`, in the allowed letters."""
+    path = posixpath.join(address.spec_path, address.target_name).lower()
+    return f"{re.sub(r'[^a-z0-9/._-]+', '-', path).strip('-._/')}:{platform.slug}"
 
 
 def layout_path(name: str, files: Iterable[str]) -> str:

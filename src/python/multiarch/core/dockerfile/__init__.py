@@ -1,0 +1,1 @@
+"""Dockerfiles: read, expanded for one platform, and turned into the steps of each stage."""

@@ -1,0 +1,1 @@
+"""OCI values: descriptors, configs, manifests, indexes, layers and layouts."""

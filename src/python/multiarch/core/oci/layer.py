@@ -1,0 +1,97 @@
+"""Layers: file trees as reproducible tar archives.
+
+Source: OCI image-spec, layer.md. Names are sorted by their bytes, times are fixed, owners are
+numbers, and nothing of the machine that wrote the archive is in it.
+"""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import BinaryIO, Callable
+
+_DIRECTORY_MODE = 0o755
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One path of a layer: a file, a directory, or a symbolic link.
+
+    `path` is relative to the image's root, without a leading slash. `source` is the file to read
+    the bytes from; `content` holds them where there is no file.
+    """
+
+    path: str
+    mode: int = 0o644
+    uid: int = 0
+    gid: int = 0
+    source: str = ""
+    content: bytes = b""
+    link: str = ""
+    is_directory: bool = False
+
+
+def with_parents(entries: Iterable[Entry], existing: Iterable[str] = ()) -> tuple[Entry, ...]:
+    """Add the directories above each entry that neither the entries nor the image have yet.
+
+    Later entries replace earlier ones of the same path. The result is sorted by path.
+    """
+    found: dict[str, Entry] = {}
+    for entry in entries:
+        if entry.is_directory and entry.path in found and found[entry.path].is_directory:
+            continue
+        found[entry.path] = entry
+    known = {*existing, *found}
+    for path in tuple(found):
+        parts = path.split("/")[:-1]
+        for depth in range(1, len(parts) + 1):
+            parent = "/".join(parts[:depth])
+            if parent not in known:
+                known.add(parent)
+                found[parent] = Entry(parent, _DIRECTORY_MODE, is_directory=True)
+    return tuple(found[path] for path in sorted(found, key=lambda p: p.encode()))
+
+
+def tar_info(entry: Entry, size: int, mtime: int) -> tarfile.TarInfo:
+    """The archive member of an entry."""
+    info = tarfile.TarInfo(entry.path + ("/" if entry.is_directory else ""))
+    info.mode, info.uid, info.gid, info.mtime = entry.mode, entry.uid, entry.gid, mtime
+    if entry.is_directory:
+        info.type = tarfile.DIRTYPE
+    elif entry.link:
+        info.type, info.linkname, info.mode = tarfile.SYMTYPE, entry.link, 0o777
+    else:
+        info.size = size
+    return info
+
+
+def write_tar(
+    entries: Iterable[Entry],
+    out: BinaryIO,
+    *,
+    mtime: int,
+    read: Callable[[str], bytes],
+) -> None:
+    """Write entries, in the order given, as a PAX archive; `read` gives a source's bytes."""
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for entry in entries:
+            plain = not entry.is_directory and not entry.link
+            data = (read(entry.source) if entry.source else entry.content) if plain else b""
+            archive.addfile(tar_info(entry, len(data), mtime), io.BytesIO(data))
+
+
+# A gzip header without name or time, whatever the compressor (RFC 1952): deflate, no flags,
+# mtime 0, no extra flags, unknown operating system.
+GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
+
+
+def paths_of(archive: tarfile.TarFile) -> Mapping[str, tarfile.TarInfo]:
+    """The members of a layer by their path relative to the root."""
+    found = {}
+    for member in archive:
+        path = member.name.lstrip("./").rstrip("/")
+        if path:
+            found[path] = member
+    return found

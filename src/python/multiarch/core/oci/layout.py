@@ -1,0 +1,125 @@
+"""OCI layouts: blobs by digest with an `index.json`, as a folder or in a tar.
+
+Source: OCI image-spec, image-layout.md. Reading is given as two functions, so that a folder, a
+tar and a test's dictionary are all sources.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Callable
+
+from multiarch.core.oci.descriptor import (
+    INDEX_TYPES,
+    MANIFEST_TYPES,
+    Descriptor,
+    OciError,
+    canonical_json,
+    digest_of,
+)
+from multiarch.core.platforms import Platform
+
+LAYOUT_FILE = canonical_json({"imageLayoutVersion": "1.0.0"})
+
+# Which variants a platform can run besides its own, best first (containerd, platforms.Only).
+_ARM_FALLBACK: Mapping[str, tuple[str, ...]] = {"v7": ("v6", "v5"), "v6": ("v5",), "v5": ()}
+
+
+def blob_path(digest: str) -> str:
+    """Where a layout keeps a blob: `blobs/sha256/HEX`."""
+    return "blobs/" + digest.replace(":", "/")
+
+
+@dataclass(frozen=True)
+class LayoutSource:
+    """A layout to read. `read` gives a file's bytes, or None where there is no such file."""
+
+    name: str
+    read: Callable[[str], bytes | None]
+
+    def blob(self, descriptor: Descriptor) -> bytes:
+        """Read a blob and verify its size and digest; raises OciError with both."""
+        data = self.read(blob_path(descriptor.digest))
+        if data is None:
+            raise OciError(f"{self.name}: the layout has no blob {descriptor.digest}")
+        if len(data) != descriptor.size or digest_of(data) != descriptor.digest:
+            raise OciError(
+                f"{self.name}: the blob {descriptor.digest} ({descriptor.size} bytes) has the "
+                f"digest {digest_of(data)} and {len(data)} bytes: the layout is damaged"
+            )
+        return data
+
+    def json(self, descriptor: Descriptor) -> dict[str, Any]:
+        """Read a blob that is a JSON object."""
+        return parse_json(self.blob(descriptor), where=f"{self.name}: {descriptor.digest}")
+
+    def manifests(self) -> tuple[Descriptor, ...]:
+        """Every image manifest of the layout, indexes within it opened."""
+        text = self.read("index.json")
+        if text is None or self.read("oci-layout") is None:
+            raise OciError(f"{self.name}: not an OCI layout: it has no oci-layout and index.json")
+        return tuple(self._open(parse_json(text, where=f"{self.name}: index.json")))
+
+    def _open(self, index: Mapping[str, Any]) -> Iterable[Descriptor]:
+        for value in index.get("manifests") or ():
+            descriptor = Descriptor.parse(value, where=self.name)
+            if descriptor.media_type in INDEX_TYPES:
+                yield from self._open(self.json(descriptor))
+            elif descriptor.media_type in MANIFEST_TYPES:
+                yield descriptor
+
+
+def parse_json(data: bytes, *, where: str) -> dict[str, Any]:
+    """Read a JSON object; raises OciError when it is not one."""
+    try:
+        value = json.loads(data)
+    except ValueError as error:
+        raise OciError(f"{where}: not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise OciError(f"{where}: expected a JSON object, found {type(value).__name__}")
+    return value
+
+
+def candidates(platform: Platform) -> tuple[Platform, ...]:
+    """The platforms whose images run on this one, best first."""
+    if platform.arch != "arm":
+        return (platform,)
+    fallback = _ARM_FALLBACK.get(platform.variant or "", ())
+    return (platform, *(Platform(platform.os, "arm", v) for v in fallback))
+
+
+def choose(
+    manifests: Iterable[tuple[Platform, Descriptor]], platform: Platform, *, where: str
+) -> Descriptor:
+    """Choose the manifest for a platform, falling back as containerd does for arm variants.
+
+    Raises OciError that lists the platforms there are.
+    """
+    found = dict(manifests)
+    for candidate in candidates(platform):
+        if candidate in found:
+            return found[candidate]
+    known = ", ".join(str(p) for p in sorted(found)) or "none"
+    raise OciError(f"{where}: the base has no image for `{platform}`; it has {known}.")
+
+
+def layout_index(descriptor: Descriptor, names: Iterable[str]) -> bytes:
+    """The `index.json` of a layout that holds one image or index, once per name."""
+    entries = []
+    for name in list(names) or [""]:
+        value = descriptor.as_json()
+        if name:
+            value["annotations"] = {
+                **value.get("annotations", {}),
+                "org.opencontainers.image.ref.name": name,
+            }
+        entries.append(value)
+    return canonical_json(
+        {
+            "schemaVersion": 2,
+            "mediaType": "application/vnd.oci.image.index.v1+json",
+            "manifests": entries,
+        }
+    )

@@ -1,0 +1,127 @@
+"""The files of images while they are assembled: a context, a base's layers, and stages' trees."""
+
+from __future__ import annotations
+
+import io
+import os
+import posixpath
+import tarfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from multiarch.core.oci.descriptor import OciError
+from multiarch.core.oci.layer import Entry, paths_of
+from multiarch.core.oci.layout import LayoutSource
+
+_WHITEOUT = ".wh."
+_OPAQUE = ".wh..wh..opq"
+
+
+def open_layout(path: str, name: str) -> LayoutSource:
+    """Open an OCI layout, a folder or a tar; raises OciError when it is neither."""
+    if os.path.isdir(path):
+        root = Path(path)
+
+        def read_file(inner: str) -> bytes | None:
+            file = root / inner
+            return file.read_bytes() if file.is_file() else None
+
+        return LayoutSource(name, read_file)
+    try:
+        with tarfile.open(path) as archive:
+            members = {m.name.lstrip("./"): m for m in archive if m.isfile()}
+    except (tarfile.TarError, OSError) as error:
+        raise OciError(f"{name}: neither an OCI layout folder nor a tar: {error}") from error
+
+    def read_member(inner: str) -> bytes | None:
+        if inner not in members:
+            return None
+        with tarfile.open(path) as archive:
+            stream = archive.extractfile(members[inner])
+            return stream.read() if stream else None
+
+    return LayoutSource(name, read_member)
+
+
+@dataclass(frozen=True)
+class Tree:
+    """Every path of an image's file system, as its last layer has it."""
+
+    entries: dict[str, Entry]
+
+    def is_directory(self, path: str) -> bool:
+        """Whether the path is a directory, as the root always is."""
+        return path == "" or (path in self.entries and self.entries[path].is_directory)
+
+    def below(self, path: str) -> list[str]:
+        """All paths below a directory, sorted."""
+        prefix = f"{path}/" if path else ""
+        return sorted(p for p in self.entries if p.startswith(prefix) and p != path)
+
+    def with_layer(self, entries: tuple[Entry, ...]) -> Tree:
+        """The tree with one more layer."""
+        found = dict(self.entries)
+        for entry in entries:
+            found[entry.path] = entry
+        return Tree(found)
+
+    def text(self, path: str) -> str:
+        """A small text file's content, empty without it (`etc/passwd`)."""
+        entry = self.entries.get(path)
+        return read(entry).decode("utf-8", "replace") if entry else ""
+
+
+def read(entry: Entry) -> bytes:
+    """A file's bytes."""
+    return Path(entry.source).read_bytes() if entry.source else entry.content
+
+
+def layer_tree(tree: Tree, data: bytes) -> Tree:
+    """The tree with a base's layer applied: its whiteouts remove what is below."""
+    found = dict(tree.entries)
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        for path, member in paths_of(archive).items():
+            directory, name = posixpath.split(path)
+            if name == _OPAQUE:
+                for old in [p for p in found if p.startswith(f"{directory}/")]:
+                    del found[old]
+            elif name.startswith(_WHITEOUT):
+                removed = posixpath.join(directory, name[len(_WHITEOUT) :])
+                for old in [p for p in found if p == removed or p.startswith(f"{removed}/")]:
+                    del found[old]
+            else:
+                entry = _entry(archive, path, member)
+                if entry is not None:
+                    found[path] = entry
+    return Tree(found)
+
+
+def _entry(archive: tarfile.TarFile, path: str, member: tarfile.TarInfo) -> Entry | None:
+    plain = Entry(path, member.mode & 0o7777, member.uid, member.gid)
+    if member.isdir():
+        return replace(plain, is_directory=True)
+    if member.issym():
+        return replace(plain, link=member.linkname)
+    if member.isfile() or member.islnk():
+        stream = archive.extractfile(member)
+        return replace(plain, content=stream.read() if stream else b"")
+    return None
+
+
+def context_tree(root: str) -> Tree:
+    """The files of a build context; modes are 0755 for what may be executed, else 0644."""
+    found: dict[str, Entry] = {}
+    for directory, directories, names in os.walk(root):
+        base = os.path.relpath(directory, root)
+        for name in directories + names:
+            path = posixpath.normpath(posixpath.join("" if base == "." else base, name))
+            full = os.path.join(directory, name)
+            if os.path.islink(full):
+                found[path] = Entry(path, link=os.readlink(full))
+            elif name in directories:
+                found[path] = Entry(path, 0o755, is_directory=True)
+            else:
+                # Sandboxes change modes; only whether a file may be executed is kept by all.
+                mode = 0o755 if os.stat(full).st_mode & 0o111 else 0o644
+                found[path] = Entry(path, mode, source=full)
+    return Tree(found)
