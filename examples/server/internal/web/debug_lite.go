@@ -4,5 +4,5 @@ package web
 
 import "net/http"
 
-// Small machines do without the profiler: `overrides` in cmd/server/BUILD sets the tag for them.
+// Small machines do without it: `overrides` in cmd/server/BUILD sets the tag for them.
 func addDebug(*http.ServeMux) {}

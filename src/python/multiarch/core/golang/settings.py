@@ -16,6 +16,8 @@ HERMETIC_GO_ENV: Mapping[str, str] = {
     "CGO_ENABLED": "0",
     "GO111MODULE": "on",
     "GOENV": "off",
+    # Compilers are short-lived: less collection saves a tenth of their time, for some memory.
+    "GOGC": "400",
     "GOFLAGS": "",
     "GOPROXY": "off",
     "GOSUMDB": "off",
