@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import bootstrap
+import pytest
 from multiarch.backend.pins import WHEELS
 from multiarch.core.platforms import Platform
 
@@ -162,3 +163,13 @@ def go_environment(platform: Platform, cache: Path, **more: str) -> dict[str, st
         **dict(platform.go_env),
         **more,
     }
+
+
+def require(name: str, *, found: bool = True) -> str:
+    """The path of a program that a test needs; without it the test is skipped, in CI it fails."""
+    path = shutil.which(name) if found else None
+    if path is None:
+        if os.environ.get("MULTIARCH_REQUIRE_ENGINES"):
+            pytest.fail(f"{name} is missing")
+        pytest.skip(f"{name} is missing")
+    return path

@@ -35,11 +35,26 @@ PLATFORMS = tuple(
 )
 
 
+# These have a std of their own, which costs half a CPU-minute a platform.
+OWN_STD = ("pgo-hot", "flags-all")
+FEW = ("linux/amd64", "linux/arm/v6", "windows/amd64")
+
+
+def platforms_of(name: str) -> tuple[Platform, ...]:
+    """The platforms that a target is built for."""
+    return tuple(p for p in PLATFORMS if name not in OWN_STD or str(p) in FEW)
+
+
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
     """The generated modules, every good one built for every platform."""
     root = tmp_path_factory.mktemp("features")
     feature_module.write(root)
+    for build in root.glob("good/**/BUILD"):
+        text = build.read_text()
+        for name in OWN_STD:
+            text = text.replace(f'name="{name}",', f'name="{name}",\n    platforms={list(FEW)!r},')
+        build.write_text(text)
     found = Repository(root)
     found.configure(platforms=[str(p) for p in PLATFORMS], goproxy=feature_module.proxy_url(root))
     found.pants("package", "good::")
@@ -68,7 +83,12 @@ def test_every_binary_is_identical_to_go_build(
 ) -> None:
     work = tmp_path_factory.mktemp("reference")
     go_program()
-    jobs = [(c, m, p) for c in GOOD_CASES for m in c.mains for p in PLATFORMS]
+    jobs = [
+        (case, main, target)
+        for case in GOOD_CASES
+        for main in case.mains
+        for target in platforms_of(case.target_name(main))
+    ]
 
     def same(job: tuple[Case, str, Platform]) -> bool:
         case, main, target = job

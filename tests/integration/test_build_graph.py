@@ -1,0 +1,181 @@
+"""An edit rebuilds what depends on it, on the platforms it is for: shown by counting processes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Iterator
+
+import bootstrap
+import pytest
+
+from tests.integration.scratch import Repository, environment, started
+
+pytestmark = pytest.mark.integration
+
+LINUX, WINDOWS = "linux/amd64", "windows/amd64"
+FILES = {
+    "go.mod": "module example.test/graph\n\ngo 1.25\n",
+    "base/base.go": 'package base\n\n//go:noinline\nfunc Word() string { return "one" }\n',
+    "base/base_windows.go": 'package base\n\nconst System = "windows"\n',
+    "base/base_linux.go": 'package base\n\nconst System = "linux"\n',
+    "middle/middle.go": (
+        'package middle\n\nimport "example.test/graph/base"\n\n'
+        "//go:noinline\nfunc Words() string { return base.Word() + base.System }\n"
+    ),
+    "cmd/uses/main.go": (
+        'package main\n\nimport "example.test/graph/middle"\n\n'
+        "var version string\n\nfunc main() { println(middle.Words(), version) }\n"
+    ),
+    "cmd/alone/main.go": 'package main\n\nfunc main() { println("alone") }\n',
+    "BUILD": (
+        'go_module(name="mod")\n'
+        'go_cross_binary(name="uses", main="cmd/uses", x_defs={"main.version": "{version}"})\n'
+        'go_cross_binary(name="alone", main="cmd/alone")\n'
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
+    """One repository, and so one pantsd, for all tests."""
+    found = Repository(tmp_path_factory.mktemp("graph"))
+    found.configure(platforms=(LINUX, WINDOWS))
+    yield found
+    found.stop()
+
+
+@pytest.fixture
+def repository(shared: Repository) -> Repository:
+    """A small module, as it was before any test, built for two platforms."""
+    for path in (".gitignore", "base/base_test.go"):
+        (shared.root / path).unlink(missing_ok=True)
+    for path, text in FILES.items():
+        shared.write(path, text)
+    shared.pants("package", "::")
+    return shared
+
+
+def edit(repository: Repository, path: str, old: str, new: str) -> None:
+    """Change one file."""
+    text = (repository.root / path).read_text()
+    assert old in text
+    (repository.root / path).write_text(text.replace(old, new))
+
+
+def processes(repository: Repository, *options: str) -> list[str]:
+    """Package everything; returns what ran, without what only reads sources."""
+    printed = started(repository.pants(*options, "package", "::"))
+    return sorted(line for line in printed if line.startswith(("Compile", "Link")))
+
+
+def compiled(name: str, *platforms: str) -> list[str]:
+    return [f"Compile example.test/graph/{name} for {platform}" for platform in platforms]
+
+
+def linked(name: str, *platforms: str) -> list[str]:
+    return [f"Link //:{name}#{platform}" for platform in platforms]
+
+
+def test_nothing_changed_runs_nothing(repository: Repository) -> None:
+    assert processes(repository) == []
+
+
+def test_a_file_for_windows_recompiles_nothing_for_linux(repository: Repository) -> None:
+    edit(repository, "base/base_windows.go", '"windows"', '"Windows"')
+    ran = processes(repository)
+    assert ran and all(WINDOWS in line for line in ran)
+
+
+def test_a_body_edit_recompiles_one_package_and_relinks_its_binaries(
+    repository: Repository,
+) -> None:
+    edit(repository, "base/base.go", '"one"', '"two"')
+    assert processes(repository) == sorted(
+        compiled("base", LINUX, WINDOWS) + linked("uses", LINUX, WINDOWS)
+    )
+    program = repository.root / "dist/uses/linux/amd64/uses"
+    printed = subprocess.run([program], capture_output=True, text=True, check=True).stderr
+    assert printed == "twolinux \n" or printed.startswith("twolinux 0")
+
+
+def test_a_comment_at_the_end_relinks_nothing(repository: Repository) -> None:
+    edit(repository, "base/base.go", '"one" }\n', '"one" }\n\n// No code.\n')
+    assert processes(repository) == compiled("base", LINUX, WINDOWS)
+
+
+def test_a_new_exported_function_recompiles_direct_importers(repository: Repository) -> None:
+    edit(repository, "base/base.go", '"one" }\n', '"one" }\n\nfunc Added() int { return 1 }\n')
+    ran = processes(repository)
+    assert set(compiled("base", LINUX, WINDOWS) + compiled("middle", LINUX, WINDOWS)) <= set(ran)
+    assert not set(ran) & set(linked("alone", LINUX, WINDOWS))
+
+
+def test_another_version_only_links_what_is_stamped(repository: Repository) -> None:
+    ran = processes(repository, "--multiarch-version=2.0.0")
+    assert ran == linked("uses", LINUX, WINDOWS)
+
+
+def test_a_test_file_rebuilds_nothing(repository: Repository) -> None:
+    repository.write("base/base_test.go", "package base\n")
+    assert processes(repository) == []
+
+
+def test_changed_since_names_the_binaries_of_the_right_platforms(repository: Repository) -> None:
+    git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.test"]
+    (repository.root / ".gitignore").write_text("/dist/\n/.pants.d/\n/.pids/\n")
+    for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "start"]):
+        subprocess.run([*git, *command], cwd=repository.root, check=True)
+    edit(repository, "middle/middle.go", "base.Word()", "base.Word() + base.Word()")
+    changed = ["--changed-since=HEAD", "--changed-dependents=transitive", "list"]
+    found = repository.pants(*changed).stdout.split()
+    assert {f"//:uses#{LINUX}", f"//:uses#{WINDOWS}"} <= set(found)
+    assert not [address for address in found if "alone" in address]
+
+
+def test_an_interrupted_run_leaves_nothing_and_the_next_one_finishes(tmp_path: Path) -> None:
+    found = Repository(tmp_path)
+    found.configure(platforms=(LINUX,))
+    # Sources of its own, so that there is something left to build when it is interrupted.
+    for path, text in FILES.items():
+        found.write(path, text.replace('"one"', f'"{tmp_path.name} {time.time()}"'))
+    client = subprocess.Popen(
+        [str(bootstrap.ROOT / "pants"), "--no-dynamic-ui", "package", "::"],
+        cwd=tmp_path, env=environment(), stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert client.stderr
+    for line in client.stderr:
+        if "Starting: Compile example.test" in line:
+            break
+    client.send_signal(signal.SIGINT)
+    client.communicate(timeout=120)
+    assert client.returncode != 0
+    assert not (tmp_path / "dist").exists() or not list((tmp_path / "dist").rglob("uses"))
+    found.pants("package", "::")
+    program = tmp_path / "dist/uses/linux/amd64/uses"
+    first = hashlib.sha256(program.read_bytes()).hexdigest()
+    found.pants("--no-local-cache", "--no-pantsd", "package", ":uses")
+    assert hashlib.sha256(program.read_bytes()).hexdigest() == first
+    found.stop()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
+def test_a_full_disk_is_said_and_loses_nothing(repository: Repository) -> None:
+    dist = repository.root / "dist"
+    before = {f: f.read_bytes() for f in dist.rglob("*") if f.is_file()}
+    small = repository.root / "small"
+    small.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", small], check=True)
+    try:
+        result = repository.pants(f"--pants-distdir={small}/dist", "package", "::", check=False)
+        assert result.returncode != 0
+        assert "No space left on device" in result.stderr
+    finally:
+        subprocess.run(["umount", small], check=True)
+    assert {f: f.read_bytes() for f in dist.rglob("*") if f.is_file()} == before
+    repository.pants("package", "::")

@@ -1,0 +1,198 @@
+"""The examples: every binary and image runs on its platform, and says so."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import tarfile
+from pathlib import Path
+from typing import Iterator
+
+import bootstrap
+import pytest
+
+from multiarch.core.platforms import Platform
+from tests.integration.scratch import Repository, require
+
+pytestmark = pytest.mark.integration
+
+SERVER = ("amd64", "arm/v6", "arm/v7", "arm64", "ppc64le", "s390x", "riscv64")
+PLATFORMS = tuple(Platform.parse(f"linux/{arch}") for arch in SERVER)
+# Debian's names of the emulators, and the CPU that has no more than the variant.
+QEMU = {"amd64": "x86_64", "arm64": "aarch64", "386": "i386"}
+QEMU_CPU = {"v5": "arm926", "v6": "arm1176", "v7": "cortex-a15"}
+
+
+def copy_examples(root: Path) -> None:
+    """Copy what the README's first command needs into a directory."""
+    shutil.copytree(bootstrap.ROOT / "examples", root / "examples")
+    text = (bootstrap.ROOT / "pants.toml").read_text()
+    sources = bootstrap.ROOT / "src/python"
+    (root / "pants.toml").write_text(text.replace("%(buildroot)s/src/python", str(sources)))
+    shutil.copytree(bootstrap.ROOT / "3rdparty", root / "3rdparty")
+
+
+@pytest.fixture(scope="module")
+def examples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
+    """The examples, packaged for all their platforms."""
+    root = tmp_path_factory.mktemp("examples")
+    copy_examples(root)
+    found = Repository(root)
+    found.pants("package", "examples::")
+    yield found
+    found.stop()
+
+
+def emulator(platform: Platform) -> str:
+    """The static QEMU of a platform's architecture."""
+    return require(f"qemu-{QEMU.get(platform.arch, platform.arch)}-static")
+
+
+def cpu(platform: Platform) -> dict[str, str]:
+    """What makes QEMU refuse instructions of a later variant."""
+    if platform.arch != "arm" or platform.variant is None:
+        return {}
+    return {"QEMU_CPU": QEMU_CPU[platform.variant]}
+
+
+def claim(platform: Platform) -> str:
+    """What a program says of the platform it was built for."""
+    level = f" GOARM={platform.variant[1:]}" if platform.arch == "arm" and platform.variant else ""
+    return f"{platform.os}/{platform.arch}{level}"
+
+
+@pytest.mark.parametrize("platform", PLATFORMS, ids=str)
+def test_each_linux_binary_runs_on_its_platform(examples: Repository, platform: Platform) -> None:
+    dist = examples.root / "dist/examples"
+    for program, flag in (
+        (dist / f"server/cmd/server/server/{platform.path}/server", "-version"),
+        (dist / f"server/cmd/pause/pause/{platform.path}/pause", "-v"),
+    ):
+        printed = subprocess.run(
+            [emulator(platform), program, flag],
+            env={**os.environ, **cpu(platform)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        ).stdout
+        assert claim(platform) in printed
+
+
+def image_name(tar: Path) -> str:
+    """What `docker load` calls an image."""
+    with tarfile.open(tar) as archive:
+        stream = archive.extractfile("manifest.json")
+        assert stream
+        name: str = json.load(stream)[0]["RepoTags"][0]
+    return name
+
+
+@pytest.mark.parametrize("platform", PLATFORMS, ids=str)
+def test_each_image_runs_in_docker_on_its_platform(
+    examples: Repository, platform: Platform
+) -> None:
+    """The emulator is handed to the container: nothing is registered on this host."""
+    docker = require("docker")
+    if subprocess.run([docker, "version"], capture_output=True).returncode != 0:
+        require("a Docker engine that answers", found=False)
+    for image, flag in (("server", "-version"), ("pause", "-v")):
+        folder = examples.root / f"dist/examples/images/{image}/image" / platform.path
+        tar = folder / "image.tar"
+        subprocess.run([docker, "load", "-q", "-i", tar], check=True, capture_output=True)
+        name = image_name(tar)
+        inspected = json.loads(
+            subprocess.run([docker, "inspect", name], check=True, capture_output=True).stdout
+        )[0]
+        assert (inspected["Os"], inspected["Architecture"]) == (platform.os, platform.arch)
+        assert inspected.get("Variant", "") == (platform.oci_variant or "")
+        with tarfile.open(tar) as archive:
+            stream = archive.extractfile("manifest.json")
+            assert stream
+            config = json.load(stream)[0]["Config"].rsplit("/", 1)[-1]
+        assert inspected["Id"] == f"sha256:{config}"
+        qemu = emulator(platform)
+        settings = [part for key, value in cpu(platform).items() for part in ("-e", f"{key}={value}")]
+        printed = subprocess.run(
+            [docker, "run", "--rm", "--init", "--platform", "/".join(platform.oci.values()),
+             "-v", f"{qemu}:/.qemu:ro", *settings, "--entrypoint", "/.qemu", name,
+             *inspected["Config"]["Entrypoint"], flag],
+            capture_output=True, text=True, timeout=120,
+        )  # fmt: skip
+        assert printed.returncode == 0, printed.stderr
+        assert claim(platform) in printed.stdout
+
+
+@pytest.mark.parametrize("image", ["server", "pause"])
+def test_skopeo_and_umoci_accept_every_layout(
+    examples: Repository, image: str, tmp_path: Path
+) -> None:
+    skopeo, umoci = require("skopeo"), require("umoci")
+    base = examples.root / f"dist/examples/images/{image}"
+    layout = base / "list/list.oci"
+    (reference,) = subprocess.run(
+        [umoci, "ls", "--layout", layout], capture_output=True, text=True, check=True
+    ).stdout.split()
+    index = json.loads(
+        subprocess.run(
+            [skopeo, "inspect", "--raw", f"oci:{layout}:{reference}"],
+            capture_output=True,
+            check=True,
+        ).stdout
+    )
+    assert [m["platform"] for m in index["manifests"]] == [p.oci for p in sorted(PLATFORMS)]
+    subprocess.run(
+        [skopeo, "--insecure-policy", "copy", "-q", "--all", f"oci:{layout}:{reference}",
+         f"oci:{tmp_path}/copy:all"],
+        check=True,
+    )  # fmt: skip
+    for platform in PLATFORMS:
+        tar = base / "image" / platform.path / "image.tar"
+        unpacked = tmp_path / platform.slug
+        with tarfile.open(tar) as archive:
+            archive.extractall(unpacked)
+        subprocess.run(
+            [umoci, "unpack", "--rootless", "--image", f"{unpacked}:{image_name(tar)}",
+             tmp_path / f"{platform.slug}-bundle"],
+            check=True, capture_output=True,
+        )  # fmt: skip
+        (program,) = (tmp_path / f"{platform.slug}-bundle/rootfs").rglob(image)
+        built = examples.root / f"dist/examples/server/cmd/{image}/{image}/{platform.path}/{image}"
+        assert program.read_bytes() == built.read_bytes()
+
+
+def test_the_summary_names_every_output_once(examples: Repository) -> None:
+    printed = examples.pants("package", "examples::").stderr
+    rows = re.findall(r"^(binary|image|list) +(\S+) +(.+?)  ", printed, re.M)
+    assert len(rows) == len(set(rows)) == 42
+    assert " 0 built, 42 cached" in printed
+
+
+def tree_sums(root: Path) -> dict[str, str]:
+    """The sha256 of every file below a directory."""
+    return {
+        str(file.relative_to(root)): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in sorted(root.rglob("*"))
+        if file.is_file()
+    }
+
+
+def test_two_clones_with_their_own_caches_give_equal_trees(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    sums = []
+    for name in ("here", "somewhere else"):
+        root = tmp_path_factory.mktemp("clones") / name
+        root.mkdir()
+        copy_examples(root)
+        found = Repository(root, store=root / ".caches")
+        small = '{"server": ["linux/amd64", "linux/arm/v6"], "client": ["windows/amd64"]}'
+        found.pants("--no-pantsd", f"--multiarch-sets={small}", "package", "examples::")
+        sums.append(tree_sums(root / "dist"))
+    first, second = sums
+    assert first == second
+    assert any(path.endswith("fleetctl.exe") for path in first)
