@@ -9,13 +9,13 @@ import re
 import shutil
 import subprocess
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator
 
 import bootstrap
 import pytest
-
 from multiarch.core.platforms import Platform
+
 from tests.integration.scratch import Repository, require
 
 pytestmark = pytest.mark.integration
@@ -83,6 +83,11 @@ def test_each_linux_binary_runs_on_its_platform(examples: Repository, platform: 
         assert claim(platform) in printed
 
 
+def docker_platform(platform: Platform) -> str:
+    """A platform as `docker run --platform` takes it."""
+    return "/".join(p for p in (platform.os, platform.arch, platform.oci_variant) if p)
+
+
 def image_name(tar: Path) -> str:
     """What `docker load` calls an image."""
     with tarfile.open(tar) as archive:
@@ -116,9 +121,11 @@ def test_each_image_runs_in_docker_on_its_platform(
             config = json.load(stream)[0]["Config"].rsplit("/", 1)[-1]
         assert inspected["Id"] == f"sha256:{config}"
         qemu = emulator(platform)
-        settings = [part for key, value in cpu(platform).items() for part in ("-e", f"{key}={value}")]
+        settings = [
+            part for key, value in cpu(platform).items() for part in ("-e", f"{key}={value}")
+        ]
         printed = subprocess.run(
-            [docker, "run", "--rm", "--init", "--platform", "/".join(platform.oci.values()),
+            [docker, "run", "--rm", "--init", "--platform", docker_platform(platform),
              "-v", f"{qemu}:/.qemu:ro", *settings, "--entrypoint", "/.qemu", name,
              *inspected["Config"]["Entrypoint"], flag],
             capture_output=True, text=True, timeout=120,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator
 
 import pytest
 
@@ -19,8 +19,8 @@ PLATFORMS = ("linux/amd64", "windows/amd64")
 OURS = {
     "cgo": "example.test/cgo/b uses cgo",
     "not-main": "the package is `library`, not `main`",
-    "no-main-dir": "there is no Go package in `main`, the directory `bad/mains/cmd/absent`",
-    "no-go-files": "there is no Go package in `main`, the directory `bad/mains/docs`",
+    "no-main-dir": "`main` is the directory `bad/mains/cmd/absent`: stat bad/mains/cmd/absent: ",
+    "no-go-files": "`main` is the directory `bad/mains/docs`: no Go files in bad/mains/docs",
 }
 
 

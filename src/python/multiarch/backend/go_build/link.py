@@ -118,23 +118,26 @@ def main_package(graph: PackageGraph, binary: GoBinary) -> Package | None:
     return None
 
 
+def _list_error(graph: PackageGraph, binary: GoBinary) -> str:
+    """What `go list` said of a main package that it gives no directory for."""
+    for package in graph.packages.values():
+        if package.errors and package.import_path.endswith(binary.pattern.lstrip(".")):
+            return "; ".join(map(str, package.errors))
+    return "there is no Go package, or build constraints exclude all its files"
+
+
 def list_failures(graph: PackageGraph, binary: GoBinary) -> tuple[CompileFailure, ...]:
     """What `go list` found wrong with a binary's closure, as failures to report."""
     platform = str(binary.platform)
     package = main_package(graph, binary)
-    if package is None:
+    if package is None or (package.errors and not package.name):
+        generator = binary.address.maybe_convert_to_target_generator()
+        said = "; ".join(map(str, package.errors)) if package else _list_error(graph, binary)
         message = (
-            f"there is no Go package in `main`, the directory `{binary.main or '.'}`, or build "
-            f"constraints exclude all its files."
+            f"{generator}: `main` is the directory `{binary.main or '.'}`: {said}. Name the "
+            "directory of a Go program, relative to the BUILD file."
         )
-        for candidate in graph.packages.values():
-            if candidate.errors and candidate.import_path.endswith(binary.pattern.lstrip(".")):
-                message = "\n".join(map(str, candidate.errors))
-        return (
-            CompileFailure(
-                str(binary.address.maybe_convert_to_target_generator()), platform, message
-            ),
-        )
+        return (CompileFailure(str(generator), platform, message),)
     found = problems(graph.packages, package.import_path)
     if not found and package.name != "main":
         return (
