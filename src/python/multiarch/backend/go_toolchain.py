@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pants.engine.fs import Digest, DigestSubset, DownloadFile, FileDigest, PathGlobs, RemovePrefix
 from pants.engine.internals.native_engine import EMPTY_DIGEST
 from pants.engine.platform import Platform as HostPlatform
-from pants.engine.process import Process, ProcessCacheScope, ProcessResult
+from pants.engine.process import FallibleProcessResult, Process, ProcessCacheScope
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
@@ -101,7 +101,9 @@ async def prepare_go_toolchain(
             cache_scope=scope,
         ),
     )
-    result = await Get(ProcessResult, Process, process)
+    result = await Get(FallibleProcessResult, Process, process)
+    if result.exit_code != 0:
+        raise MultiarchError(result.stderr.decode(errors="replace").strip())
     goroot, tools = await MultiGet(
         Get(Digest, DigestSubset(result.output_digest, PathGlobs(["_out/goroot/**"]))),
         Get(Digest, DigestSubset(result.output_digest, PathGlobs(["_out/tools/**"]))),
