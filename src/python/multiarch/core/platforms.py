@@ -236,10 +236,7 @@ def expand(
     wanted = _resolve(names, sets, problems)
     seen: dict[Platform, str] = {}
     for platform, source in wanted:
-        # Two sets may overlap: their union is what is meant. One platform twice is a mistake.
-        if platform in seen and not (
-            source != seen[platform] and source[0] == seen[platform][0] == "@"
-        ):
+        if platform in seen and not _overlap(source, seen[platform]):
             problems.append(
                 f"`{platform}` is listed twice, by `{seen[platform]}` and by `{source}`."
             )
@@ -261,6 +258,11 @@ def expand(
     if problems:
         raise PlatformError(f"{where}: the platforms are not usable:\n{bullets(problems)}")
     return matrix
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether two sets overlap: their union is meant. One platform named twice is a mistake."""
+    return one != other and one[0] == other[0] == "@"
 
 
 def _resolve(

@@ -82,14 +82,16 @@ class ConfigSteps:
     def _expose(self, config: ImageConfig, i: Instruction, v: Mapping[str, str]) -> ImageConfig:
         ports = dict(config.run.get("ExposedPorts") or {})
         for word in self._words(i, v):
-            match = _PORT.match(word)
-            first = int(match.group(1)) if match else 0
-            last = int(match.group(2) or first) if match else 0
-            if match is None or not 0 < first <= last < 65536:
-                raise self._fail(i, f"EXPOSE: {word!r} is not a port such as 80 or 53/udp")
-            protocol = (match.group(3) or "tcp").lower()
-            ports.update({f"{port}/{protocol}": {} for port in range(first, last + 1)})
+            ports.update({port: {} for port in self._ports(i, word)})
         return config.with_run(ExposedPorts={port: ports[port] for port in sorted(ports)})
+
+    def _ports(self, instruction: Instruction, word: str) -> list[str]:
+        match = _PORT.match(word)
+        first, last, protocol = match.groups() if match else ("0", "0", "")
+        ports = range(int(first), int(last or first) + 1)
+        if not ports or ports[0] == 0 or ports[-1] > 65535:
+            raise self._fail(instruction, f"EXPOSE: {word!r} is not a port such as 80 or 53/udp")
+        return [f"{port}/{(protocol or 'tcp').lower()}" for port in ports]
 
     def _volume(self, config: ImageConfig, i: Instruction, v: Mapping[str, str]) -> ImageConfig:
         volumes = {**(config.run.get("Volumes") or {}), **{w: {} for w in self._words(i, v)}}

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from multiarch.core.errors import MultiarchError
 
@@ -18,10 +17,10 @@ class ExpansionError(MultiarchError):
     """Says which variable cannot be expanded."""
 
 
-@dataclass
 class _Cursor:
-    text: str
-    at: int = 0
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.at = 0
 
     def take(self) -> str:
         char = self.text[self.at]
@@ -162,14 +161,10 @@ def _strip(value: str, pattern: str, operator: str, *, longest: bool) -> str:
     )
     cuts = range(len(value) + 1)
     if operator == "#":
-        for cut in reversed(cuts) if longest else cuts:
-            if regex.fullmatch(value[:cut]):
-                return value[cut:]
-        return value
-    for cut in cuts if longest else reversed(cuts):
-        if regex.fullmatch(value[cut:]):
-            return value[:cut]
-    return value
+        found = [cut for cut in cuts if regex.fullmatch(value[:cut])]
+        return value[found[-1 if longest else 0] :] if found else value
+    found = [cut for cut in cuts if regex.fullmatch(value[cut:])]
+    return value[: found[0 if longest else -1]] if found else value
 
 
 def split_words(text: str, escape: str = "\\") -> list[str]:

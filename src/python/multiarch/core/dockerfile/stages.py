@@ -19,6 +19,7 @@ from multiarch.core.errors import did_you_mean
 from multiarch.core.platforms import Platform, PlatformError
 
 SCRATCH = "scratch"
+_FROM = re.compile(r"(?:--|,)from=([^\s,]+)")
 _FLAG = re.compile(r"--([a-z-]+)(?:=(.*))?\Z", re.S)
 _FLAGS: Mapping[str, tuple[str, ...]] = {
     "ADD": ("chown", "chmod", "link", "keep-git-dir", "checksum", "exclude"),
@@ -264,6 +265,12 @@ def copy_step(source: Source, instruction: Instruction, variables: Mapping[str, 
     )
 
 
+def _origins(stage: Stage) -> list[str]:
+    """What a stage takes files from: its base, and what `--from` and `,from=` name."""
+    rests = [i.rest for i in stage.instructions if i.keyword in ("COPY", "RUN")]
+    return [stage.base, *(name for rest in rests for name in _FROM.findall(rest))]
+
+
 def needed(found: Sequence[Stage], source: Source, target: str) -> tuple[Stage, ...]:
     """The stages that the wanted one needs, in order; raises DockerfileError for an unknown one."""
     names = {stage.name: n for n, stage in enumerate(found)}
@@ -280,12 +287,7 @@ def needed(found: Sequence[Stage], source: Source, target: str) -> tuple[Stage, 
         if number in wanted:
             continue
         wanted.add(number)
-        stage = found[number]
-        origins = [stage.base]
-        for instruction in stage.instructions:
-            if instruction.keyword in ("COPY", "RUN"):
-                origins += re.findall(r"(?:--|,)from=([^\s,]+)", instruction.rest)
-        for origin in origins:
+        for origin in _origins(found[number]):
             earlier = names.get(origin.lower(), int(origin) if origin.isdigit() else None)
             if earlier is not None and earlier < number:
                 todo.append(earlier)

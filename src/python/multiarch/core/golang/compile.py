@@ -36,6 +36,9 @@ _FORWARD_DECLARED = frozenset(
     ]
 )
 
+# Systems and architectures without debug information (cmd/go, gc.go).
+_NO_DWARF = frozenset(("plan9", "wasm"))
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -158,8 +161,7 @@ def _compile_flags(package: Package, settings: BuildSettings) -> tuple[str, ...]
         f"-lang={language(package, settings)}",
         *(("-std",) if std else ()),
         *(("-complete",) if whole else ()),
-        *(("-dwarf=false",) if settings.platform.os == "plan9" else ()),
-        *(("-dwarf=false",) if settings.platform.arch == "wasm" else ()),
+        *(("-dwarf=false",) if {settings.platform.os, settings.platform.arch} & _NO_DWARF else ()),
         *("-goversion", settings.go_version),
         *((f"-pgoprofile={settings.pgo}",) if settings.pgo else ()),
     )

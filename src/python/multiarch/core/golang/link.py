@@ -56,14 +56,20 @@ def build_info(request: LinkRequest, settings: BuildSettings) -> str:
         if p.module is not None and (main.module is None or p.module.path != main.module.path)
     }
     text += "".join(_module_lines("dep", others[key]) for key in sorted(others))
+    rows = _build_settings(request, settings)
+    return text + "".join(f"build\t{key}={_quote_value(value)}\n" for key, value in rows)
+
+
+def _build_settings(request: LinkRequest, settings: BuildSettings) -> list[tuple[str, str]]:
+    """The `build` lines of build info, in cmd/go's order."""
     rows = [("-buildmode", "exe"), ("-compiler", "gc")]
     if request.gcflags_text:
         rows.append(("-gcflags", request.gcflags_text))
     if settings.tags:
         rows.append(("-tags", ",".join(settings.tags)))
     rows.append(("-trimpath", "true"))
-    if main.default_godebug:
-        rows.append(("DefaultGODEBUG", main.default_godebug))
+    if request.main.default_godebug:
+        rows.append(("DefaultGODEBUG", request.main.default_godebug))
     rows += [("CGO_ENABLED", "0"), ("GOARCH", settings.platform.arch)]
     if settings.experiment:
         rows.append(("GOEXPERIMENT", settings.experiment))
@@ -72,7 +78,7 @@ def build_info(request: LinkRequest, settings: BuildSettings) -> str:
     if request.pgo_name:
         # cmd/go appends -pgo and then sorts all settings.
         rows = sorted([*rows, ("-pgo", request.pgo_name)])
-    return text + "".join(f"build\t{key}={_quote_value(value)}\n" for key, value in rows)
+    return rows
 
 
 def _go_quote(data: bytes) -> str:

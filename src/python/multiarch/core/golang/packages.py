@@ -174,13 +174,10 @@ def import_chain(packages: Mapping[str, Package], root: str, target: str) -> tup
     before: dict[str, str] = {root: ""}
     layer = [root]
     while layer and target not in before:
-        following = []
-        for path in layer:
-            for imported in packages[path].imports if path in packages else ():
-                if imported not in before:
-                    before[imported] = path
-                    following.append(imported)
-        layer = following
+        edges = [(i, path) for path in layer if path in packages for i in packages[path].imports]
+        layer = [imported for imported, _ in dict(edges).items() if imported not in before]
+        for imported, path in reversed(edges):
+            before.setdefault(imported, path)
     chain = [target] if target in before else []
     while chain and chain[-1] != root:
         chain.append(before[chain[-1]])
