@@ -180,3 +180,15 @@ def test_a_full_disk_is_said_and_loses_nothing(repository: Repository) -> None:
         subprocess.run(["umount", small], check=True)
     assert {f: f.read_bytes() for f in dist.rglob("*") if f.is_file()} == before
     repository.pants("package", "::")
+
+
+def test_tailor_writes_what_is_missing(repository: Repository) -> None:
+    repository.write("cmd/third/main.go", "package main\n\nfunc main() {}\n")
+    try:
+        printed = repository.pants("tailor", "--check", "::", check=False)
+        assert printed.returncode != 0
+        assert "Would create cmd/third/BUILD" in printed.stdout
+        assert "go_cross_binary target third" in printed.stdout
+        assert "cmd/uses" not in printed.stdout
+    finally:
+        (repository.root / "cmd/third/main.go").unlink()

@@ -52,6 +52,7 @@ def rules() -> Iterable[object]:
         go_cross_binary,
         image,
         manifest_list,
+        tailor,
     )
     found = (
         *go_toolchain.rules(),

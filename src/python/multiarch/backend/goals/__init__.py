@@ -1,0 +1,1 @@
+"""What this backend adds to Pants' own goals."""
