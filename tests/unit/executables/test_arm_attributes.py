@@ -25,7 +25,7 @@ def test_attributes_before_it_are_passed_over() -> None:
     name = [5, *b"ARM1176", 0]
     conformance = [67, *b"2.09", 0]
     compatibility = [32, 1, *b"gnu", 0]
-    wide = [7, 0x41, 8, 0x81, 1]
+    wide = [7, 0x41, 0x82, 1]
     data = arm_attributes(*name, *conformance, *compatibility, *wide, 6, 7)
     assert arm_architecture(data, "little") == 6
 
