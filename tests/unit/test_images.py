@@ -1,0 +1,325 @@
+"""Images without an engine: what a Dockerfile becomes, the same bytes each time, and each mistake."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from multiarch.core.dockerfile.errors import DockerfileError
+from multiarch.core.dockerfile.expand import ExpansionError, expand, split_words
+from multiarch.core.dockerfile.patterns import ignore_rules, ignored, matches
+from multiarch.core.dockerfile.syntax import parse
+from multiarch.core.errors import MultiarchError
+from multiarch.core.oci.descriptor import Descriptor, OciError
+from multiarch.core.oci.index import Child, sorted_children
+from multiarch.core.oci.layout import choose
+from multiarch.core.platforms import Platform
+from multiarch.tools import assemble, index
+from tests.unit.executables.samples import Elf
+
+ARM64, V6, V7 = (Platform.parse(f"linux/{a}") for a in ("arm64", "arm/v6", "arm/v7"))
+
+
+class Build:
+    """One image in a directory of its own."""
+
+    def __init__(self, root: Path, platform: str = "linux/arm64", **changes: Any) -> None:
+        self.root, self.changes = root, {"platform": platform, **changes}
+        (root / "context").mkdir(parents=True)
+
+    def file(self, path: str, data: bytes = b"data", mode: int = 0o644) -> None:
+        """Put a file into the context."""
+        target = self.root / "context" / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+        target.chmod(mode)
+
+    def run(self, dockerfile: str) -> Built:
+        """Assemble; returns what came out."""
+        (self.root / "Dockerfile").write_text(dockerfile)
+        request = {
+            "address": "//img:image#linux/arm64",
+            "dockerfile": str(self.root / "Dockerfile"),
+            "context": str(self.root / "context"),
+            "build_args": {}, "bases": {}, "target": None, "labels": {}, "annotations": {},
+            "format": "oci", "source_date_epoch": 0, "repo_tags": ["img/image:linux-arm64"],
+            "output": str(self.root / "image.tar"), "metadata": str(self.root / "image.json"),
+            **self.changes,
+        }  # fmt: skip
+        assemble.main(request)
+        return Built(self.root)
+
+
+class Built:
+    """An assembled image, opened."""
+
+    def __init__(self, root: Path) -> None:
+        self.tar = root / "image.tar"
+        self.metadata: dict[str, Any] = json.loads((root / "image.json").read_text())
+        with tarfile.open(self.tar) as archive:
+            self.files = {
+                m.name: archive.extractfile(m).read()  # type: ignore[union-attr]
+                for m in archive if m.isfile()
+            }  # fmt: skip
+        docker = json.loads(self.files["manifest.json"])[0]
+        self.config: dict[str, Any] = json.loads(self.files[docker["Config"]])
+        self.run: dict[str, Any] = self.config["config"]
+        self.layers = [self.files[name] for name in docker["Layers"]]
+
+    def entries(self) -> dict[str, tarfile.TarInfo]:
+        """The members of all layers, later ones over earlier ones."""
+        found = {}
+        for layer in self.layers:
+            with tarfile.open(fileobj=io.BytesIO(gzip.decompress(layer))) as archive:
+                found.update({m.name.rstrip("/"): m for m in archive})
+        return found
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> Build:
+    return Build(tmp_path / "one")
+
+
+def test_an_image_has_its_platform_files_and_config(build: Build) -> None:
+    build.file("bin/server", mode=0o755)
+    found = build.run(
+        "FROM scratch\nARG TARGETARCH\nENV A=1 B=\"two $A\"\nWORKDIR /srv\nCOPY bin/server ./\n"
+        "USER 7:7\nEXPOSE 80 53/udp\nVOLUME /v\nLABEL arch=$TARGETARCH\nSTOPSIGNAL SIGINT\n"
+        'ENTRYPOINT ["/srv/server"]\nCMD ["-x"]\nHEALTHCHECK --interval=1m30s CMD ["/h"]\n'
+    )
+    assert (found.config["architecture"], found.config["variant"]) == ("arm64", "v8")
+    assert found.metadata["descriptor"]["platform"]["variant"] == "v8"
+    assert found.run == {
+        "Cmd": ["-x"], "Entrypoint": ["/srv/server"], "Env": ["A=1", "B=two "],
+        "ExposedPorts": {"53/udp": {}, "80/tcp": {}},
+        "Healthcheck": {"Test": ["CMD", "/h"], "Interval": 90 * 10**9},
+        "Labels": {"arch": "arm64"}, "StopSignal": "SIGINT", "User": "7:7",
+        "Volumes": {"/v": {}}, "WorkingDir": "/srv",
+    }  # fmt: skip
+    entries = found.entries()
+    assert sorted(entries) == ["srv", "srv/server"]
+    assert (entries["srv/server"].mode, entries["srv/server"].mtime) == (0o755, 0)
+    assert len(found.layers) == len(found.config["rootfs"]["diff_ids"]) == 2
+
+
+def test_the_same_files_give_the_same_bytes(tmp_path: Path) -> None:
+    texts = []
+    for name, order in (("a", ("x", "y")), ("b", ("y", "x"))):
+        found = Build(tmp_path / name)
+        for file in order:
+            found.file(f"d/{file}")
+        texts.append(found.run("FROM scratch\nCOPY d /d/\n").tar.read_bytes())
+    assert texts[0] == texts[1]
+
+
+def test_stages_heredocs_patterns_owners_and_modes(build: Build) -> None:
+    build.file("a.conf")
+    build.file("b.conf")
+    build.file(".hidden")
+    found = build.run(
+        "FROM scratch AS files\nARG WHO=me\nCOPY *.conf /etc/\nCOPY <<EOF <<'RAW' /made/\n"
+        "hello $WHO\nEOF\n$WHO\nRAW\nFROM scratch AS unused\nCOPY absent /\n"
+        "FROM scratch\nCOPY --from=files --chown=5:6 --chmod=0600 /etc/a.conf /a\n"
+        "COPY --from=0 /made /made\nCOPY . /all/\n"
+    )
+    entries = found.entries()
+    assert (entries["a"].uid, entries["a"].gid, entries["a"].mode) == (5, 6, 0o600)
+    assert {"made/EOF", "made/RAW", "all/.hidden", "all/b.conf"} <= set(entries)
+    text = b"".join(gzip.decompress(layer) for layer in found.layers)
+    assert b"hello me\n" in text
+    assert b"$WHO\n" in text
+
+
+def test_an_ignored_file_is_not_in_the_context(build: Build) -> None:
+    build.file(".dockerignore", b"*\n!keep\n")
+    build.file("keep/x")
+    build.file("drop")
+    assert sorted(build.run("FROM scratch\nCOPY . /\n").entries()) == ["keep", "keep/x"]
+
+
+@pytest.mark.parametrize(
+    ("dockerfile", "error"),
+    [
+        ("", "Dockerfile:1: the Dockerfile is empty"),
+        ("FROM scratch\nCOYP a b\n", "Dockerfile:2: unknown instruction 'COYP'. Did you mean `COPY`"),
+        ("COPY a b\n", "Dockerfile:1: COPY stands before the first FROM"),
+        ("FROM scratch\nCOPY flie.txt /\n", "Dockerfile:2: .*no 'flie.txt'.*Did you mean `file.txt`"),
+        ("FROM scratch\n\nCOPY ../x /\n", "Dockerfile:3: .*'../x' leaves the build context"),
+        ("FROM scratch\nCOPY out /\n", "Dockerfile:2: .*symbolic link to '/etc/passwd', which leaves"),
+        ("FROM scratch\nCOPY file.txt\n", "COPY needs at least one source and a destination"),
+        ("FROM scratch\nCOPY --form=x a b\n", "COPY has no flag --form. Did you mean `from`"),
+        ("FROM scratch\nCOPY --chmod=u+x file.txt /\n", "expected an octal mode"),
+        ("FROM scratch\nCOPY --chown=web file.txt /\n", "/etc/passwd has no user 'web'; use a number"),
+        ("FROM scratch\nRUN make\n", "Dockerfile:2: 'RUN make': RUN needs an engine"),
+        ("FROM scratch\nADD https://x.test/y /\n", "nothing is downloaded"),
+        ("FROM scratch\nCOPY <<EOF /x\nno end\n", "here-document <<EOF has no end"),
+        ("FROM scratch\nENV A=${B\n", "Dockerfile:2: .*has no closing"),
+        ("FROM scratch\nEXPOSE 99999\n", "'99999' is not a port"),
+        ("FROM alpine\n", "'alpine' is neither a stage above nor one of the target's `bases`"),
+        ("FROM --platform=linux/amd46 scratch\n", "--platform: .*Did you mean `linux/amd64`"),
+    ],
+)
+def test_each_mistake_names_its_line(build: Build, dockerfile: str, error: str) -> None:
+    build.file("file.txt")
+    (build.root / "context/out").symlink_to("/etc/passwd")
+    with pytest.raises(DockerfileError, match=f"(?s){error}"):
+        build.run(dockerfile)
+    assert not (build.root / "image.tar").exists()
+
+
+def test_a_file_of_another_platform_is_refused(build: Build) -> None:
+    build.file("bin/server", Elf().bytes(), 0o755)
+    with pytest.raises(DockerfileError, match=r"(?s)Dockerfile:2: .*`linux/arm64`.*/server: exp"):
+        build.run("FROM scratch\nCOPY bin/server /server\n")
+
+
+def test_a_build_argument_that_nobody_declares(tmp_path: Path) -> None:
+    found = Build(tmp_path / "x", build_args={"PROT": "1"})
+    with pytest.raises(MultiarchError, match="`build_args` names PROT.*Did you mean `PORT`"):
+        found.run("FROM scratch\nARG PORT\nLABEL a=$PORT\n")
+
+
+def based(tmp_path: Path, platform: str = "linux/arm64") -> tuple[Built, Build]:
+    """A base with a user, and a build on it."""
+    first = Build(tmp_path / "base")
+    first.file("passwd", b"web:x:9:8::/:/sh\n")
+    base = first.run(
+        'FROM scratch\nCOPY passwd /etc/passwd\nENV P=1\nCMD ["old"]\nONBUILD LABEL from=base\n'
+    )
+    bases = {"base": {"kind": "oci-layout", "path": str(base.tar)}}
+    return base, Build(tmp_path / "top", platform, bases=bases)
+
+
+def test_a_base_keeps_its_blobs_and_is_named(tmp_path: Path) -> None:
+    base, top = based(tmp_path)
+    top.file("x")
+    found = top.run('FROM base\nCOPY --chown=web x /x\nENTRYPOINT ["/x"]\n')
+    assert found.layers[0] == base.layers[0]
+    assert found.entries()["x"].uid == 9
+    assert found.entries()["x"].gid == 8
+    assert "Cmd" not in found.run
+    assert found.run["Env"] == ["P=1"]
+    labels = found.run["Labels"]
+    assert labels["from"] == "base"
+    assert labels["org.opencontainers.image.base.digest"] == base.metadata["descriptor"]["digest"]
+
+
+def test_a_base_without_the_platform_is_refused(tmp_path: Path) -> None:
+    _, top = based(tmp_path, "linux/s390x")
+    with pytest.raises(OciError, match="no image for `linux/s390x`; it has linux/arm64"):
+        top.run("FROM base\n")
+
+
+def test_a_damaged_base_is_refused(tmp_path: Path) -> None:
+    base, top = based(tmp_path)
+    folder = tmp_path / "folder"
+    with tarfile.open(base.tar) as archive:
+        archive.extractall(folder)
+    layer = base.metadata["layers"][0]["digest"].removeprefix("sha256:")
+    (folder / "blobs/sha256" / layer).write_bytes(b"other")
+    top.changes["bases"] = {"base": {"kind": "oci-layout", "path": str(folder)}}
+    with pytest.raises(OciError, match="the layout is damaged"):
+        top.run("FROM base\n")
+
+
+def test_a_variant_falls_back_to_a_lesser_one() -> None:
+    one = Descriptor.of("m", b"6")
+    assert choose([(V6, one)], V7, where="x") == one
+    with pytest.raises(OciError, match="no image for `linux/arm/v6`"):
+        choose([(V7, one)], V6, where="x")
+
+
+def child(address: str, platform: Platform, kind: str = "oci") -> Child:
+    described = Descriptor.of(assemble.FORMATS[kind].manifest, address.encode())
+    return Child(address, assemble.replace(described, platform=platform))
+
+
+def test_a_list_is_sorted_and_keeps_variants_apart() -> None:
+    children = [child("b", V7), child("a", V6), child("c", ARM64)]
+    found = sorted_children(children, format="oci", where="//l")
+    assert [str(c.platform) for c in found] == ["linux/arm/v6", "linux/arm/v7", "linux/arm64"]
+
+
+@pytest.mark.parametrize(
+    ("children", "error"),
+    [
+        ([("a", V6, "oci"), ("b", V6, "oci")], "`linux/arm/v6` comes from both a and b"),
+        ([("a", V6, "docker")], "cannot hold; give the `multiarch_image` format='oci'"),
+        ([], "it has no images"),
+    ],
+)
+def test_a_list_that_cannot_be(children: list[tuple[str, Platform, str]], error: str) -> None:
+    with pytest.raises(OciError, match=error):
+        sorted_children([child(*c) for c in children], format="oci", where="//l")
+
+
+def test_a_layout_holds_the_index_and_every_blob_once(tmp_path: Path) -> None:
+    values = []
+    for platform in ("linux/arm/v7", "linux/amd64"):
+        found = Build(tmp_path / platform.replace("/", "-"), platform)
+        found.file("same")
+        built = found.run("FROM scratch\nCOPY same /\n")
+        values.append({"address": platform, "tar": str(built.tar),
+                       "metadata": str(found.root / "image.json")})  # fmt: skip
+    index.main({
+        "address": "//l", "format": "oci", "children": values, "annotations": {"k": "v"},
+        "ref_names": ["r.test/x:1"], "output": str(tmp_path / "layout"),
+        "metadata": str(tmp_path / "list.json"),
+    })  # fmt: skip
+    top = json.loads((tmp_path / "layout/index.json").read_text())["manifests"][0]
+    blob = tmp_path / "layout/blobs" / top["digest"].replace(":", "/")
+    listed = json.loads(blob.read_bytes())
+    assert [m["platform"]["architecture"] for m in listed["manifests"]] == ["amd64", "arm"]
+    assert listed["annotations"] == {"k": "v"}
+    # One layer that both share, two configs, two manifests, the index.
+    assert len(list(blob.parent.iterdir())) == 6
+
+
+def test_docker_format_has_dockers_media_types(tmp_path: Path) -> None:
+    found = Build(tmp_path / "d", format="docker").run("FROM scratch\nLABEL a=b\n")
+    assert found.metadata["descriptor"]["mediaType"].startswith("application/vnd.docker.")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("$A${A}", "11"), ("${N:-x}", "x"), ("${E:-x}", "x"), ("${E-x}", ""), ("${A:+y}", "y"),
+        ("${N+y}", ""), ("'$A'", "$A"), ('"$A b"', "1 b"), (r"\$A", "$A"), ("${F#*.}", "b.c"),
+        ("${F##*.}", "c"), ("${F%.*}", "a.b"), ("${F%%.*}", "a"), ("${N:-${A}}", "1"), ("$", "$"),
+    ],
+)  # fmt: skip
+def test_variables(text: str, value: str) -> None:
+    assert expand(text, {"A": "1", "E": "", "F": "a.b.c"}) == value
+
+
+def test_a_variable_that_must_be_set() -> None:
+    with pytest.raises(ExpansionError, match="N: say it"):
+        expand("${N:?say it}", {})
+
+
+def test_words_keep_quotes_together() -> None:
+    assert split_words("a=\"b c\" d\\ e ${x:-y z} 'q r'") == [
+        'a="b c"', "d\\ e", "${x:-y z}", "'q r'"
+    ]  # fmt: skip
+
+
+def test_continuations_comments_and_another_escape() -> None:
+    source = parse("# escape=`\nFROM a `\n# no\n\n AS b\nENV X=c:\\d\n", file="D")
+    assert [(i.line, i.keyword, i.rest) for i in source.instructions] == [
+        (2, "FROM", "a  AS b"), (6, "ENV", "X=c:\\d")
+    ]  # fmt: skip
+
+
+def test_patterns() -> None:
+    assert matches("a/*.txt", "a/b.txt")
+    assert not matches("*.txt", "a/b.txt")
+    rules = ignore_rules("**/*.log\n/docs\n!docs/keep\n# c\n")
+    assert [p for p in ("a/b.log", "docs/x", "docs/keep", "x") if ignored(p, rules)] == [
+        "a/b.log", "docs/x"
+    ]  # fmt: skip
