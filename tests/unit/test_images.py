@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from multiarch.core.dockerfile.errors import DockerfileError
 from multiarch.core.dockerfile.expand import ExpansionError, expand, split_words
 from multiarch.core.dockerfile.patterns import ignore_rules, ignored, matches
@@ -21,6 +20,7 @@ from multiarch.core.oci.index import Child, sorted_children
 from multiarch.core.oci.layout import choose
 from multiarch.core.platforms import Platform
 from multiarch.tools import assemble, index
+
 from tests.unit.executables.samples import Elf
 
 ARM64, V6, V7 = (Platform.parse(f"linux/{a}") for a in ("arm64", "arm/v6", "arm/v7"))
@@ -89,7 +89,7 @@ def build(tmp_path: Path) -> Build:
 def test_an_image_has_its_platform_files_and_config(build: Build) -> None:
     build.file("bin/server", mode=0o755)
     found = build.run(
-        "FROM scratch\nARG TARGETARCH\nENV A=1 B=\"two $A\"\nWORKDIR /srv\nCOPY bin/server ./\n"
+        'FROM scratch\nARG TARGETARCH\nENV A=1 B="two $A"\nWORKDIR /srv\nCOPY bin/server ./\n'
         "USER 7:7\nEXPOSE 80 53/udp\nVOLUME /v\nLABEL arch=$TARGETARCH\nSTOPSIGNAL SIGINT\n"
         'ENTRYPOINT ["/srv/server"]\nCMD ["-x"]\nHEALTHCHECK --interval=1m30s CMD ["/h"]\n'
     )
@@ -147,15 +147,27 @@ def test_an_ignored_file_is_not_in_the_context(build: Build) -> None:
     ("dockerfile", "error"),
     [
         ("", "Dockerfile:1: the Dockerfile is empty"),
-        ("FROM scratch\nCOYP a b\n", "Dockerfile:2: unknown instruction 'COYP'. Did you mean `COPY`"),
+        (
+            "FROM scratch\nCOYP a b\n",
+            "Dockerfile:2: unknown instruction 'COYP'. Did you mean `COPY`",
+        ),
         ("COPY a b\n", "Dockerfile:1: COPY stands before the first FROM"),
-        ("FROM scratch\nCOPY flie.txt /\n", "Dockerfile:2: .*no 'flie.txt'.*Did you mean `file.txt`"),
+        (
+            "FROM scratch\nCOPY flie.txt /\n",
+            "Dockerfile:2: .*no 'flie.txt'.*Did you mean `file.txt`",
+        ),
         ("FROM scratch\n\nCOPY ../x /\n", "Dockerfile:3: .*'../x' leaves the build context"),
-        ("FROM scratch\nCOPY out /\n", "Dockerfile:2: .*symbolic link to '/etc/passwd', which leaves"),
+        (
+            "FROM scratch\nCOPY out /\n",
+            "Dockerfile:2: .*symbolic link to '/etc/passwd', which leaves",
+        ),
         ("FROM scratch\nCOPY file.txt\n", "COPY needs at least one source and a destination"),
         ("FROM scratch\nCOPY --form=x a b\n", "COPY has no flag --form. Did you mean `from`"),
         ("FROM scratch\nCOPY --chmod=u+x file.txt /\n", "expected an octal mode"),
-        ("FROM scratch\nCOPY --chown=web file.txt /\n", "/etc/passwd has no user 'web'; use a number"),
+        (
+            "FROM scratch\nCOPY --chown=web file.txt /\n",
+            "/etc/passwd has no user 'web'; use a number",
+        ),
         ("FROM scratch\nRUN make\n", "Dockerfile:2: 'RUN make': RUN needs an engine"),
         ("FROM scratch\nADD https://x.test/y /\n", "nothing is downloaded"),
         ("FROM scratch\nCOPY <<EOF /x\nno end\n", "here-document <<EOF has no end"),

@@ -65,6 +65,8 @@ def list_packages(
     }
     tags = [f"-tags={','.join(settings.tags)}"] if settings.tags else []
     argv = [f"{cwd}/{goroot}/bin/go", "list", "-e", "-deps", f"-json={LIST_FIELDS}", *tags]
+    # With profiles, `go list` would name packages once per main; profiles are for the compile.
+    argv.append("-pgo=off")
     result = subprocess.run(
         [*argv, "--", *patterns], env=env, cwd=directory or ".", capture_output=True, text=True
     )

@@ -42,16 +42,13 @@ async def find_putative_go_targets(
     directories = {posixpath.dirname(f) for f in found.files if is_candidate(f)}
     putative = [
         PutativeTarget.for_target_type(
-            GoModuleTarget, path=directory, name="mod", triggering_sources=["go.mod"]
+            GoModuleTarget, path=directory, name="mod", triggering_sources=()
         )
         for directory in sorted(directories - modules.directories)
     ]
     sources = await Get(Paths, PathGlobs, request.path_globs("*.go"))
     contents = await Get(DigestContents, PathGlobs([f for f in sources.files if is_candidate(f)]))
-    mains: dict[str, list[str]] = {}
-    for file in contents:
-        if _MAIN.search(file.content):
-            mains.setdefault(posixpath.dirname(file.path), []).append(file.path)
+    mains = {posixpath.dirname(f.path) for f in contents if _MAIN.search(f.content)}
     known = {
         posixpath.normpath(posixpath.join(t.address.spec_path, t[GoBinaryMainField].value or "."))
         for t in targets
@@ -63,9 +60,9 @@ async def find_putative_go_targets(
             GoCrossBinaryTarget,
             path=directory,
             name=posixpath.basename(directory) or "main",
-            triggering_sources=[posixpath.basename(f) for f in sorted(files)],
+            triggering_sources=(),
         )
-        for directory, files in sorted(mains.items())
+        for directory in sorted(mains)
         if (directory or ".") not in known and reachable.owner(directory) is not None
     ]
     return PutativeTargets(putative)
