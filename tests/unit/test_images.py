@@ -1,4 +1,4 @@
-"""Images without an engine: what a Dockerfile becomes, the same bytes each time, and each mistake."""
+"""Images without an engine: what a Dockerfile becomes, equal bytes, and each mistake."""
 
 from __future__ import annotations
 
@@ -193,7 +193,7 @@ def test_a_file_of_another_platform_is_refused(build: Build) -> None:
 
 def test_a_build_argument_that_nobody_declares(tmp_path: Path) -> None:
     found = Build(tmp_path / "x", build_args={"PROT": "1"})
-    with pytest.raises(MultiarchError, match="`build_args` names PROT.*Did you mean `PORT`"):
+    with pytest.raises(MultiarchError, match=r"`build_args` names PROT.*Did you mean `PORT`"):
         found.run("FROM scratch\nARG PORT\nLABEL a=$PORT\n")
 
 
