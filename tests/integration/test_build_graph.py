@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,17 +18,19 @@ from tests.integration.scratch import Repository, environment, started
 pytestmark = pytest.mark.integration
 
 LINUX, WINDOWS = "linux/amd64", "windows/amd64"
+# A path no run had before: the store is the machine's own, and may remember every edit made here.
+MODULE = f"example.test/graph{secrets.token_hex(4)}"
 FILES = {
-    "go.mod": "module example.test/graph\n\ngo 1.25\n",
+    "go.mod": f"module {MODULE}\n\ngo 1.25\n",
     "base/base.go": 'package base\n\n//go:noinline\nfunc Word() string { return "one" }\n',
     "base/base_windows.go": 'package base\n\nconst System = "windows"\n',
     "base/base_linux.go": 'package base\n\nconst System = "linux"\n',
     "middle/middle.go": (
-        'package middle\n\nimport "example.test/graph/base"\n\n'
+        f'package middle\n\nimport "{MODULE}/base"\n\n'
         "//go:noinline\nfunc Words() string { return base.Word() + base.System }\n"
     ),
     "cmd/uses/main.go": (
-        'package main\n\nimport "example.test/graph/middle"\n\n'
+        f'package main\n\nimport "{MODULE}/middle"\n\n'
         "var version string\n\nfunc main() { println(middle.Words(), version) }\n"
     ),
     "cmd/alone/main.go": 'package main\n\nfunc main() { println("alone") }\n',
@@ -74,7 +76,7 @@ def processes(repository: Repository, *options: str) -> list[str]:
 
 
 def compiled(name: str, *platforms: str) -> list[str]:
-    return [f"Compile example.test/graph/{name} for {platform}" for platform in platforms]
+    return [f"Compile {MODULE}/{name} for {platform}" for platform in platforms]
 
 
 def linked(name: str, *platforms: str) -> list[str]:
@@ -141,9 +143,9 @@ def test_changed_since_names_the_binaries_of_the_right_platforms(repository: Rep
 def test_an_interrupted_run_leaves_nothing_and_the_next_one_finishes(tmp_path: Path) -> None:
     found = Repository(tmp_path)
     found.configure(platforms=(LINUX,))
-    # Sources of its own, so that there is something left to build when it is interrupted.
+    # A path of its own, so that there is something left to build when it is interrupted.
     for path, text in FILES.items():
-        found.write(path, text.replace('"one"', f'"{tmp_path.name} {time.time()}"'))
+        found.write(path, text.replace(MODULE, f"{MODULE}/interrupted"))
     client = subprocess.Popen(
         [str(bootstrap.ROOT / "pants"), "--no-dynamic-ui", "package", "::"],
         cwd=tmp_path, env=environment(), stdin=subprocess.DEVNULL,
@@ -151,7 +153,7 @@ def test_an_interrupted_run_leaves_nothing_and_the_next_one_finishes(tmp_path: P
     )  # fmt: skip
     assert client.stderr
     for line in client.stderr:
-        if "Starting: Compile example.test" in line:
+        if f"Starting: Compile {MODULE}" in line:
             break
     client.send_signal(signal.SIGINT)
     client.communicate(timeout=120)
