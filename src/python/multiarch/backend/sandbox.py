@@ -37,16 +37,36 @@ from pants.util.logging import LogLevel
 from multiarch.backend.pins import WHEELS
 from multiarch.core.errors import MultiarchError
 
-_CACHE = FrozenDict({"multiarch_python": ".python"})
+PYTHON_CACHE = FrozenDict({"multiarch_python": ".python"})
 # Fixed, so that no host's PATH reaches a key; only /bin/sh's own utilities are used from it.
 SHELL_PATH = "/usr/local/bin:/usr/bin:/bin"
-_RUN = 'exec "$(cat .python/interpreter)" -ISB .tools/run.py'
+_START = 'exec "$(cat .python/interpreter)" -ISB .tools/run.py'
+# Bytecode is kept in the named cache, under the digest of its sources: without it, half of a small
+# tool's time is spent on compiling them. If it cannot be written, the sources are used.
 _RUNNER = """\
+import os
 import runpy
 import sys
 
-sys.path[:0] = [".tools", ".wheels"]
-sys.argv[:] = sys.argv[1:]
+cache = f".python/{sys.implementation.cache_tag}-{sys.argv[1]}"
+if not os.path.isdir(cache):
+    import py_compile
+    import shutil
+
+    new = f"{cache}.{os.getpid()}"
+    try:
+        for folder, _, names in os.walk(".tools"):
+            for name in names:
+                source = os.path.join(folder, name)
+                py_compile.compile(
+                    source, new + source[len(".tools") :] + "c", source[len(".tools/") :],
+                    invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+                )
+        os.rename(new, cache)
+    except OSError:
+        shutil.rmtree(new, ignore_errors=True)
+sys.path[:0] = [cache, ".tools", ".wheels"]
+sys.argv[:] = sys.argv[2:]
 runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 """
 
@@ -76,9 +96,13 @@ class ToolSourcesRequest:
 
 @dataclass(frozen=True)
 class ToolSources:
-    """Those sources, ready to be mounted as `.tools`."""
+    """Those sources, to be mounted as `.tools`, and the shell command that starts the tool.
+
+    A process that runs the command needs `PYTHON_CACHE`, and the arguments after it.
+    """
 
     digest: Digest
+    command: str
 
 
 @dataclass(frozen=True)
@@ -171,7 +195,7 @@ async def note_interpreter() -> Interpreter:
             ("/bin/sh", "-c", script, sys.executable),
             description="Note the Python interpreter for sandboxed tools",
             env={"PATH": SHELL_PATH},
-            append_only_caches=_CACHE,
+            append_only_caches=PYTHON_CACHE,
             cache_scope=ProcessCacheScope.PER_SESSION,
             level=LogLevel.DEBUG,
         ),
@@ -180,10 +204,14 @@ async def note_interpreter() -> Interpreter:
 
 
 @rule(level=LogLevel.DEBUG)
-async def collect_tool_sources(request: ToolSourcesRequest) -> ToolSources:
+async def collect_tool_sources(
+    request: ToolSourcesRequest, interpreter: Interpreter
+) -> ToolSources:
+    del interpreter  # The command reads what it noted.
     files = [FileContent(path, data) for path, data in tool_modules(request.module).items()]
     files.append(FileContent("run.py", _RUNNER.encode()))
-    return ToolSources(await Get(Digest, CreateDigest(files)))
+    digest = await Get(Digest, CreateDigest(files))
+    return ToolSources(digest, f"{_START} {digest.fingerprint} {request.module}")
 
 
 @rule(desc="Fetch a pinned wheel", level=LogLevel.DEBUG)
@@ -214,8 +242,7 @@ async def fetch_wheel(request: WheelRequest) -> Wheel:
 
 
 @rule(level=LogLevel.DEBUG)
-async def tool_process(request: ToolProcess, interpreter: Interpreter) -> Process:
-    del interpreter
+async def tool_process(request: ToolProcess) -> Process:
     sources = await Get(ToolSources, ToolSourcesRequest(request.module))
     written = await Get(
         Digest, CreateDigest([FileContent("request.json", request.request.encode())])
@@ -225,7 +252,7 @@ async def tool_process(request: ToolProcess, interpreter: Interpreter) -> Proces
     if request.needs_zlib:
         version = next(iter(WHEELS["zlib-ng"]))
         immutable[".wheels"] = (await Get(Wheel, WheelRequest("zlib-ng", version))).digest
-    script = f"{_RUN} {request.module} request.json"
+    script = f"{sources.command} request.json"
     # Pants fills in its share of the cores; it is not part of the key.
     share = ("{pants_concurrency}",) if request.concurrency else ()
     return Process(
@@ -236,7 +263,7 @@ async def tool_process(request: ToolProcess, interpreter: Interpreter) -> Proces
         output_files=request.output_files,
         output_directories=request.output_directories,
         env={"PATH": SHELL_PATH, **request.env},
-        append_only_caches=_CACHE,
+        append_only_caches=PYTHON_CACHE,
         concurrency_available=request.concurrency,
         cache_scope=request.cache_scope,
         level=request.level,

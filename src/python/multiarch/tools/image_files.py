@@ -29,7 +29,7 @@ def open_layout(path: str, name: str) -> LayoutSource:
         return LayoutSource(name, read_file)
     try:
         with tarfile.open(path) as archive:
-            members = {m.name.lstrip("./"): m for m in archive if m.isfile()}
+            members = {p: m for p, m in paths_of(archive).items() if m.isfile()}
     except (tarfile.TarError, OSError) as error:
         raise OciError(f"{name}: neither an OCI layout folder nor a tar: {error}") from error
 

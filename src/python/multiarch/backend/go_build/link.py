@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -11,9 +11,10 @@ from pants.engine.fs import (
     AddPrefix,
     CreateDigest,
     Digest,
-    DigestContents,
+    DigestEntries,
     DigestSubset,
     FileContent,
+    FileEntry,
     GlobMatchErrorBehavior,
     MergeDigests,
     PathGlobs,
@@ -52,9 +53,8 @@ from multiarch.backend.go_build.std import (
     std_variant,
 )
 from multiarch.backend.go_toolchain import GoToolchain, toolchain_mounts
-from multiarch.backend.sandbox import SHELL_PATH, ToolProcess, request_json
+from multiarch.backend.sandbox import PYTHON_CACHE, SHELL_PATH, ToolSources, ToolSourcesRequest
 from multiarch.backend.subsystems.multiarch import MultiarchSubsystem
-from multiarch.core.errors import MultiarchError
 from multiarch.core.golang.link import LinkRequest, link_plan
 from multiarch.core.golang.packages import Package, closure, problems
 from multiarch.core.stamps import fill
@@ -73,27 +73,18 @@ class BuildBinaryRequest(EngineAwareParameter):
 
 @dataclass(frozen=True)
 class BuiltBinary:
-    """A verified executable at `file_name` in the digest, with what its own headers say.
+    """A verified executable at `file_name` in the digest, its size in bytes and its sha256.
 
-    With `failures` it was not built, and the digest is empty. `report` is the JSON object of
-    `multiarch.tools.verify`. `link` says when and how the link ran, for the summary.
+    With `failures` it was not built, and the digest is empty. `link` says when and how the link
+    ran, for the summary.
     """
 
     binary: GoBinary
     digest: Digest
-    report: str = "{}"
+    size: int = 0
+    sha256: str = ""
     failures: tuple[CompileFailure, ...] = ()
     link: tuple[ProcessResultMetadata, ...] = ()
-
-    @property
-    def size(self) -> int:
-        """The executable's size in bytes."""
-        return int(json.loads(self.report)["size"])
-
-    @property
-    def sha256(self) -> str:
-        """The executable's sha256, in hexadecimal."""
-        return str(json.loads(self.report)["sha256"])
 
 
 @dataclass(frozen=True)
@@ -175,30 +166,21 @@ async def preprocess_profile(request: ProfileRequest, toolchain: GoToolchain) ->
 
 async def _verify(binary: GoBinary, digest: Digest) -> str:
     """Compare the file's own headers with its platform; what fails here was never built."""
-    request = {
-        "address": str(binary.address),
-        "platform": str(binary.platform),
-        "file": binary.file_name,
-        "expect_static": True,
-        "go": True,
-        "output": "report.json",
-    }
-    process = await Get(
-        Process,
-        ToolProcess(
-            "multiarch.tools.verify",
-            request_json(request),
-            f"Verify {binary.address}",
+    verifier = await Get(ToolSources, ToolSourcesRequest("multiarch.tools.verify"))
+    command = f"{verifier.command} {shlex.quote(binary.file_name)} {binary.platform}"
+    result = await Get(
+        FallibleProcessResult,
+        Process(
+            ("/bin/sh", "-c", command),
+            description=f"Verify {binary.address}",
             input_digest=digest,
-            output_files=("report.json",),
+            immutable_input_digests={".tools": verifier.digest},
+            append_only_caches=PYTHON_CACHE,
+            env={"PATH": SHELL_PATH},
             level=LogLevel.DEBUG,
         ),
     )
-    result = await Get(FallibleProcessResult, Process, process)
-    if result.exit_code != 0:
-        raise MultiarchError(result.stderr.decode().strip())
-    contents = await Get(DigestContents, Digest, result.output_digest)
-    return contents[0].content.decode()
+    return result.stderr.decode(errors="replace").strip() if result.exit_code else ""
 
 
 @rule(desc="Build a Go binary", level=LogLevel.DEBUG)
@@ -286,8 +268,19 @@ async def build_binary(
         message = result.stderr.decode(errors="replace").strip()
         failure = CompileFailure(str(binary.address), str(binary.platform), message)
         return BuiltBinary(binary, EMPTY_DIGEST, failures=(failure,))
-    report = await _verify(binary, result.output_digest)
-    return BuiltBinary(binary, result.output_digest, report, link=(result.metadata,))
+    mismatch = await _verify(binary, result.output_digest)
+    if mismatch:
+        failure = CompileFailure(str(binary.address), str(binary.platform), mismatch)
+        return BuiltBinary(binary, EMPTY_DIGEST, failures=(failure,))
+    (entry,) = await Get(DigestEntries, Digest, result.output_digest)
+    assert isinstance(entry, FileEntry)
+    return BuiltBinary(
+        binary,
+        result.output_digest,
+        entry.file_digest.serialized_bytes_length,
+        entry.file_digest.fingerprint,
+        link=(result.metadata,),
+    )
 
 
 def rules() -> Iterable[object]:

@@ -7,6 +7,7 @@ numbers, and nothing of the machine that wrote the archive is in it.
 from __future__ import annotations
 
 import io
+import posixpath
 import tarfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -91,7 +92,8 @@ def paths_of(archive: tarfile.TarFile) -> Mapping[str, tarfile.TarInfo]:
     """The members of a layer by their path relative to the root."""
     found = {}
     for member in archive:
-        path = member.name.lstrip("./").rstrip("/")
+        # Not `lstrip("./")`, which would take the dot off `.profile` and `.wh.gone` too.
+        path = posixpath.normpath(f"/{member.name}").lstrip("/")
         if path:
             found[path] = member
     return found
