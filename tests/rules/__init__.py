@@ -1,0 +1,1 @@
+"""The rules, run by the engine without Go or a network."""

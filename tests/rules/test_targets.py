@@ -1,0 +1,160 @@
+"""A mistake in a BUILD file is an error that names the address, the field and what was found."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import pytest
+from multiarch.backend import register
+from multiarch.backend.go_build.binaries import GoBinary, GoBinaryRequest
+from pants.backend.python import register as python
+from pants.build_graph.address import Address
+from pants.core import register as core
+from pants.engine.addresses import Addresses
+from pants.engine.internals.scheduler import ExecutionError
+from pants.engine.rules import QueryRule
+from pants.engine.target import Targets, UnexpandedTargets
+from pants.testutil.rule_runner import RuleRunner
+
+GO_MOD = "module example.test/rules\n\ngo 1.25\n"
+
+
+@pytest.fixture(scope="module")
+def runner() -> RuleRunner:
+    """An engine with the plugin's targets and rules; one for all, as making it takes seconds."""
+    return RuleRunner(
+        rules=[
+            *core.rules(),
+            *python.rules(),
+            *register.rules(),
+            QueryRule(Targets, (Addresses,)),
+            QueryRule(UnexpandedTargets, (Addresses,)),
+            QueryRule(GoBinary, (GoBinaryRequest,)),
+        ],
+        target_types=[*core.target_types(), *python.target_types(), *register.target_types()],
+    )
+
+
+def expand(runner: RuleRunner, build: str, name: str = "hello", *options: str) -> list[str]:
+    """The addresses of the targets that one target stands for."""
+    runner.set_options(options)
+    runner.write_files({"BUILD": f'go_module(name="mod")\n{build}', "go.mod": GO_MOD})
+    targets = runner.request(Targets, [Addresses([Address("", target_name=name)])])
+    return sorted(str(target.address) for target in targets)
+
+
+def error(runner: RuleRunner, build: str, name: str = "hello", *options: str) -> str:
+    """What expanding one target says that is wrong."""
+    with pytest.raises(ExecutionError) as raised:
+        expand(runner, build, name, *options)
+    return str(raised.value)
+
+
+def binary(fields: str) -> str:
+    return f'go_cross_binary(name="hello", main="cmd/hello", {fields})'
+
+
+def test_one_target_per_platform_in_its_canonical_name(runner: RuleRunner) -> None:
+    fields = 'platforms=["linux/arm64", "linux/arm/v6", "windows/amd64"]'
+    assert expand(runner, binary(fields)) == [
+        "//:hello#linux/arm/v6",
+        "//:hello#linux/arm64",
+        "//:hello#windows/amd64",
+    ]
+
+
+def test_a_set_of_platforms_and_an_exclusion(runner: RuleRunner) -> None:
+    sets = '--multiarch-sets={"two": ["linux/amd64", "linux/s390x"]}'
+    fields = 'platforms=["@two", "linux/386"], exclude=["linux/s390x"]'
+    assert expand(runner, binary(fields), "hello", sets) == [
+        "//:hello#linux/386",
+        "//:hello#linux/amd64",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ('platforms=["linux/amd46"]', ["linux/amd46", "linux/amd64"]),
+        ('platforms=["linux/sparc64"]', ["linux/sparc64"]),
+        ('platforms=["plan9/s390x"]', ["plan9/s390x"]),
+        ('platforms=["linux/arm/v9"]', ["linux/arm/v9", "v7"]),
+        ('platforms=["@sever"]', ["@sever"]),
+        ('platforms=["linux/amd64", "linux/amd64"]', ["linux/amd64", "twice"]),
+        ('platforms=["linux/arm", "linux/arm/v7"]', ["linux/arm/v7", "twice"]),
+        ('platforms=["linux/amd64"], exclude=["linux/amd64"]', ["exclude", "matrix is empty"]),
+        (
+            'platforms=["linux/amd64"], overrides={"linux/arm64": {"ldflags": ["-s"]}}',
+            ["overrides", "linux/arm64", "not among the platforms: linux/amd64"],
+        ),
+        (
+            'platforms=["linux/arm/v7"], '
+            'overrides={"linux/arm": {"ldflags": ["-s"]}, "linux/arm/v7": {"ldflags": ["-w"]}}',
+            ["overrides", "linux/arm/v7", "twice"],
+        ),
+    ],
+)
+def test_platforms_that_make_no_sense(runner: RuleRunner, fields: str, said: Sequence[str]) -> None:
+    text = error(runner, binary(fields))
+    assert "//:hello" in text
+    for part in said:
+        assert part in text
+
+
+def parse(runner: RuleRunner, files: dict[str, str], directory: str = "") -> GoBinary:
+    """The value of a binary for linux/amd64."""
+    runner.set_options([])
+    runner.write_files({"BUILD": "", "inner/BUILD": "", **files})
+    address = Address(directory, target_name="hello", generated_name="linux/amd64")
+    return runner.request(GoBinary, [GoBinaryRequest(address)])
+
+
+@pytest.mark.parametrize(
+    ("files", "directory", "said"),
+    [
+        (
+            {"a/BUILD": 'go_cross_binary(name="hello", main="x", platforms=["linux/amd64"])'},
+            "a",
+            r"a:hello#linux/amd64: `main` is `a/x`, and neither .* has a `go_module`\. Write",
+        ),
+        (
+            {"BUILD": 'go_cross_binary(name="hello", main="../x", platforms=["linux/amd64"])'},
+            "",
+            r"//:hello#linux/amd64: `main` leaves the repository: '\.\./x'",
+        ),
+    ],
+)
+def test_a_main_that_no_module_holds(
+    runner: RuleRunner, files: dict[str, str], directory: str, said: str
+) -> None:
+    with pytest.raises(ExecutionError) as raised:
+        parse(runner, files, directory)
+    assert re.search(said, str(raised.value))
+
+
+def test_the_nearest_module_owns_a_main(runner: RuleRunner) -> None:
+    build = 'go_cross_binary(name="hello", main="cmd", platforms=["linux/amd64"])'
+    files = {
+        "BUILD": 'go_module(name="mod")',
+        "go.mod": GO_MOD,
+        "inner/BUILD": f'go_module(name="mod")\n{build}',
+        "inner/go.mod": GO_MOD,
+    }
+    found = parse(runner, files, "inner")
+    assert (found.module, found.main, found.pattern) == ("inner", "inner/cmd", "./cmd")
+    assert found.output_path == "inner/hello/linux/amd64/hello"
+
+
+IMAGE = 'multiarch_image(name="image", instructions=["FROM scratch"], {})\n'
+
+
+def test_an_image_takes_the_platforms_of_its_binaries(runner: RuleRunner) -> None:
+    build = IMAGE.format('binaries=[":hello"]') + binary('platforms=["linux/amd64", "linux/s390x"]')
+    assert expand(runner, build, "image") == ["//:image#linux/amd64", "//:image#linux/s390x"]
+
+
+def test_an_image_of_something_else_than_binaries(runner: RuleRunner) -> None:
+    text = error(runner, IMAGE.format('binaries=[":mod"]'), "image")
+    assert "//:image: `binaries` names //:mod, a `go_module`" in text
+    assert "takes `go_cross_binary` targets" in text
