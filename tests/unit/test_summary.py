@@ -1,0 +1,41 @@
+"""The table at the end of a run counts each output once and says what was built."""
+
+from __future__ import annotations
+
+import pytest
+from multiarch.core.summary import SummaryRow, human_size, render
+
+
+def row(target: str, platform: str, *, built: bool, size: int = 1_500_000) -> SummaryRow:
+    return SummaryRow("binary", target, platform, size, "0123456789abcdef", built)
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [(0, "0 B"), (999, "999 B"), (1000, "1.0 KB"), (7_140_000, "7.1 MB"), (5_000_000_000_000,
+     "5000.0 GB")],
+)  # fmt: skip
+def test_sizes_as_people_read_them(size: int, text: str) -> None:
+    assert human_size(size) == text
+
+
+def test_nothing_packaged_prints_nothing() -> None:
+    assert render([]) == ""
+
+
+def test_few_outputs_stand_one_by_one_and_each_once() -> None:
+    one = row("//:a", "linux/arm64", built=True)
+    lines = render([one, row("//:a", "linux/amd64", built=False), one]).splitlines()
+    assert [line.split() for line in lines[1:-1]] == [
+        ["binary", "//:a", "linux/amd64", "1.5", "MB", "0123456789ab", "cached"],
+        ["binary", "//:a", "linux/arm64", "1.5", "MB", "0123456789ab", "built"],
+    ]
+    assert lines[-1] == "2 outputs of 1 targets for 2 platforms, 3.0 MB: 1 built, 1 cached"
+
+
+def test_many_outputs_stand_by_target() -> None:
+    many = [row(f"//:t{n}", p, built=n == 0) for n in range(30) for p in ("linux/amd64", "js/wasm")]
+    lines = render(many).splitlines()
+    assert lines[1].split() == ["binary", "//:t0", "2", "3.0", "MB", "2", "built"]
+    assert len(lines) == 1 + 30 + 1
+    assert lines[-1].startswith("60 outputs of 30 targets for 2 platforms, 90.0 MB: 2 built, 58")
