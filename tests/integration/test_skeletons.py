@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
-from multiarch.core.golang.skeleton import skeleton
 from multiarch.core.platforms import Platform
+from multiarch.tools.skeletons import main as mirror
 
 from tests.integration.scratch import go_environment, go_program
 
@@ -29,12 +28,7 @@ def skeletons(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(real / "pkg", root / "pkg")
     for name in ("VERSION", "go.env"):
         shutil.copyfile(real / name, root / name)
-    for directory, _, names in os.walk(real / "src"):
-        target = root / os.path.relpath(directory, real)
-        target.mkdir()
-        for name in names:
-            data = Path(directory, name).read_bytes()
-            (target / name).write_bytes(skeleton(name, data))
+    mirror({"source": str(real / "src"), "output": str(root / "src")})
     return root
 
 
