@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from pathlib import Path
 import bootstrap
 import pytest
 
-from tests.integration.scratch import Repository, environment, started
+from tests.integration.scratch import SOURCES, Repository, environment, started
 
 pytestmark = pytest.mark.integration
 
@@ -165,6 +166,23 @@ def test_an_interrupted_run_leaves_nothing_and_the_next_one_finishes(tmp_path: P
     found.pants("--no-local-cache", "--no-pantsd", "package", ":uses")
     assert hashlib.sha256(program.read_bytes()).hexdigest() == first
     found.stop()
+
+
+def test_a_verifier_that_is_killed_verifies_nothing(tmp_path: Path) -> None:
+    plugin, found = tmp_path / "plugin", Repository(tmp_path / "repository")
+    shutil.copytree(SOURCES, plugin, ignore=shutil.ignore_patterns("__pycache__"))
+    verifier = plugin / "multiarch/tools/verify.py"
+    killed = "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n"
+    verifier.write_text(verifier.read_text().replace("\nimport sys\n", f"\n{killed}import sys\n"))
+    found.configure(platforms=(LINUX,))
+    settings = found.root / "pants.toml"
+    settings.write_text(settings.read_text().replace(str(SOURCES), str(plugin)))
+    for path, text in FILES.items():
+        found.write(path, text)
+    result = found.pants("--no-pantsd", "package", ":alone", check=False)
+    assert result.returncode != 0
+    assert f"//:alone#{LINUX} [{LINUX}]\n  exit code -9" in result.stderr
+    assert not list(found.root.glob("dist/**/alone"))
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")

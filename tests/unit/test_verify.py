@@ -21,7 +21,7 @@ def written(tmp_path: Path, data: bytes) -> str:
 
 
 def test_a_static_binary_of_the_platform_passes(tmp_path: Path) -> None:
-    main(written(tmp_path, Elf(go=GO).bytes()), "linux/amd64")
+    main({"file": written(tmp_path, Elf(go=GO).bytes()), "platform": "linux/amd64"})
 
 
 @pytest.mark.parametrize(
@@ -42,6 +42,6 @@ def test_another_file_is_refused_with_its_reason(
     tmp_path: Path, data: bytes, platform: str, said: str
 ) -> None:
     with pytest.raises(VerificationError) as raised:
-        main(written(tmp_path, data), platform)
+        main({"file": written(tmp_path, data), "platform": platform})
     assert f"is not an executable for `{platform}`" in str(raised.value)
     assert re.search(said, str(raised.value).split(":\n", 1)[1])

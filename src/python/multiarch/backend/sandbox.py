@@ -37,10 +37,10 @@ from pants.util.logging import LogLevel
 from multiarch.backend.pins import WHEELS
 from multiarch.core.errors import MultiarchError
 
-PYTHON_CACHE = FrozenDict({"multiarch_python": ".python"})
+_CACHE = FrozenDict({"multiarch_python": ".python"})
 # Fixed, so that no host's PATH reaches a key; only /bin/sh's own utilities are used from it.
 SHELL_PATH = "/usr/local/bin:/usr/bin:/bin"
-_START = 'exec "$(cat .python/interpreter)" -ISB .tools/run.py'
+_RUN = 'exec "$(cat .python/interpreter)" -ISB .tools/run.py'
 # Bytecode is kept in the named cache, under the digest of its sources: without it, half of a small
 # tool's time is spent on compiling them. If it cannot be written, the sources are used.
 _RUNNER = """\
@@ -96,13 +96,9 @@ class ToolSourcesRequest:
 
 @dataclass(frozen=True)
 class ToolSources:
-    """Those sources, to be mounted as `.tools`, and the shell command that starts the tool.
-
-    A process that runs the command needs `PYTHON_CACHE`, and the arguments after it.
-    """
+    """Those sources, ready to be mounted as `.tools`."""
 
     digest: Digest
-    command: str
 
 
 @dataclass(frozen=True)
@@ -195,7 +191,7 @@ async def note_interpreter() -> Interpreter:
             ("/bin/sh", "-c", script, sys.executable),
             description="Note the Python interpreter for sandboxed tools",
             env={"PATH": SHELL_PATH},
-            append_only_caches=PYTHON_CACHE,
+            append_only_caches=_CACHE,
             cache_scope=ProcessCacheScope.PER_SESSION,
             level=LogLevel.DEBUG,
         ),
@@ -204,14 +200,10 @@ async def note_interpreter() -> Interpreter:
 
 
 @rule(level=LogLevel.DEBUG)
-async def collect_tool_sources(
-    request: ToolSourcesRequest, interpreter: Interpreter
-) -> ToolSources:
-    del interpreter  # The command reads what it noted.
+async def collect_tool_sources(request: ToolSourcesRequest) -> ToolSources:
     files = [FileContent(path, data) for path, data in tool_modules(request.module).items()]
     files.append(FileContent("run.py", _RUNNER.encode()))
-    digest = await Get(Digest, CreateDigest(files))
-    return ToolSources(digest, f"{_START} {digest.fingerprint} {request.module}")
+    return ToolSources(await Get(Digest, CreateDigest(files)))
 
 
 @rule(desc="Fetch a pinned wheel", level=LogLevel.DEBUG)
@@ -242,7 +234,8 @@ async def fetch_wheel(request: WheelRequest) -> Wheel:
 
 
 @rule(level=LogLevel.DEBUG)
-async def tool_process(request: ToolProcess) -> Process:
+async def tool_process(request: ToolProcess, interpreter: Interpreter) -> Process:
+    del interpreter
     sources = await Get(ToolSources, ToolSourcesRequest(request.module))
     written = await Get(
         Digest, CreateDigest([FileContent("request.json", request.request.encode())])
@@ -252,7 +245,7 @@ async def tool_process(request: ToolProcess) -> Process:
     if request.needs_zlib:
         version = next(iter(WHEELS["zlib-ng"]))
         immutable[".wheels"] = (await Get(Wheel, WheelRequest("zlib-ng", version))).digest
-    script = f"{sources.command} request.json"
+    script = f"{_RUN} {sources.digest.fingerprint} {request.module} request.json"
     # Pants fills in its share of the cores; it is not part of the key.
     share = ("{pants_concurrency}",) if request.concurrency else ()
     return Process(
@@ -263,7 +256,7 @@ async def tool_process(request: ToolProcess) -> Process:
         output_files=request.output_files,
         output_directories=request.output_directories,
         env={"PATH": SHELL_PATH, **request.env},
-        append_only_caches=PYTHON_CACHE,
+        append_only_caches=_CACHE,
         concurrency_available=request.concurrency,
         cache_scope=request.cache_scope,
         level=request.level,

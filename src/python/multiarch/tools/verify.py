@@ -1,26 +1,30 @@
-"""Verifies one linked Go executable against its platform: `verify FILE PLATFORM`.
+"""Verifies one linked, static Go executable against its platform.
 
-Exits with 1 and says every way in which the file is not what the platform needs. It runs in the
-process that linked the file, once per link, so it imports little.
+Request: `{"file", "platform"}`. The error says every way in which the file is not what the platform
+needs. It runs once per link, so it imports little.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 from multiarch.core.errors import MultiarchError, bullets
 from multiarch.core.executables.inspection import inspect
 from multiarch.core.executables.reader import ExecutableError
 from multiarch.core.executables.verification import verify
 from multiarch.core.platforms import Platform
+from multiarch.tools.process import run
 
 
 class VerificationError(MultiarchError):
     """Says which file is not what its platform needs, and every way in which it is not."""
 
 
-def main(path: str, platform: str) -> None:
-    """Verify a static Go executable; raises VerificationError."""
+def main(request: Mapping[str, Any]) -> None:
+    """Verify the file of one request; raises VerificationError."""
+    path, platform = request["file"], request["platform"]
     with open(path, "rb") as file:
         try:
             executable = inspect(file)
@@ -40,7 +44,4 @@ def _text(path: str, platform: str, mismatches: tuple[str, ...]) -> str:
 
 
 if __name__ == "__main__":
-    try:
-        main(*sys.argv[1:])
-    except MultiarchError as error:
-        sys.exit(str(error))
+    sys.exit(run(main))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -53,7 +52,7 @@ from multiarch.backend.go_build.std import (
     std_variant,
 )
 from multiarch.backend.go_toolchain import GoToolchain, toolchain_mounts
-from multiarch.backend.sandbox import PYTHON_CACHE, SHELL_PATH, ToolSources, ToolSourcesRequest
+from multiarch.backend.sandbox import SHELL_PATH, ToolProcess, request_json
 from multiarch.backend.subsystems.multiarch import MultiarchSubsystem
 from multiarch.core.golang.link import LinkRequest, link_plan
 from multiarch.core.golang.packages import Package, closure, problems
@@ -164,23 +163,26 @@ async def preprocess_profile(request: ProfileRequest, toolchain: GoToolchain) ->
     return Profile(await Get(Digest, RemovePrefix(result.output_digest, "_pgo")))
 
 
-async def _verify(binary: GoBinary, digest: Digest) -> str:
+async def _verify(binary: GoBinary, digest: Digest) -> FallibleProcessResult:
     """Compare the file's own headers with its platform; what fails here was never built."""
-    verifier = await Get(ToolSources, ToolSourcesRequest("multiarch.tools.verify"))
-    command = f"{verifier.command} {shlex.quote(binary.file_name)} {binary.platform}"
-    result = await Get(
-        FallibleProcessResult,
-        Process(
-            ("/bin/sh", "-c", command),
-            description=f"Verify {binary.address}",
+    process = await Get(
+        Process,
+        ToolProcess(
+            "multiarch.tools.verify",
+            request_json({"file": binary.file_name, "platform": str(binary.platform)}),
+            f"Verify {binary.address}",
             input_digest=digest,
-            immutable_input_digests={".tools": verifier.digest},
-            append_only_caches=PYTHON_CACHE,
-            env={"PATH": SHELL_PATH},
             level=LogLevel.DEBUG,
         ),
     )
-    return result.stderr.decode(errors="replace").strip() if result.exit_code else ""
+    return await Get(FallibleProcessResult, Process, process)
+
+
+def _not_built(binary: GoBinary, result: FallibleProcessResult) -> BuiltBinary:
+    """The exit code decides that a process failed; a killed one leaves no words."""
+    message = result.stderr.decode(errors="replace").strip() or f"exit code {result.exit_code}"
+    failure = CompileFailure(str(binary.address), str(binary.platform), message)
+    return BuiltBinary(binary, EMPTY_DIGEST, failures=(failure,))
 
 
 @rule(desc="Build a Go binary", level=LogLevel.DEBUG)
@@ -265,13 +267,10 @@ async def build_binary(
         ),
     )
     if result.exit_code != 0:
-        message = result.stderr.decode(errors="replace").strip()
-        failure = CompileFailure(str(binary.address), str(binary.platform), message)
-        return BuiltBinary(binary, EMPTY_DIGEST, failures=(failure,))
-    mismatch = await _verify(binary, result.output_digest)
-    if mismatch:
-        failure = CompileFailure(str(binary.address), str(binary.platform), mismatch)
-        return BuiltBinary(binary, EMPTY_DIGEST, failures=(failure,))
+        return _not_built(binary, result)
+    verified = await _verify(binary, result.output_digest)
+    if verified.exit_code != 0:
+        return _not_built(binary, verified)
     (entry,) = await Get(DigestEntries, Digest, result.output_digest)
     assert isinstance(entry, FileEntry)
     return BuiltBinary(
