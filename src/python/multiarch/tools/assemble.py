@@ -1,9 +1,15 @@
-"""Assembles one platform's image from a Dockerfile without RUN: no engine, reproducible bytes.
+"""Assembles one platform's image from a Dockerfile: reproducible bytes, and no engine but for RUN.
 
-Request: `{"address", "platform", "dockerfile", "context", "build_args", "bases": {name: {"path"}},
-"target", "labels", "annotations", "format", "source_date_epoch", "repo_tags", "output",
-"metadata"}`. `output` becomes one tar that is an OCI layout and that `docker load` takes;
-`metadata` a JSON file with the manifest's descriptor, the config's digest, and the layers.
+Request: `{"address", "platform", "build_platform", "dockerfile", "context", "build_args", "bases":
+{name: {"path"}}, "target", "labels", "capabilities", "annotations", "format", "source_date_epoch",
+"repo_tags", "runs": {id: path}, "pending", "output", "metadata"}`. `output` becomes one tar that
+is an OCI layout and that `docker load` takes; `metadata` a JSON file with the manifest's
+descriptor, the config's digest, and the layers.
+
+A RUN is not executed here. `runs` has the layer that an engine made of it, by the RUN's id. For
+each whose layer is not there yet and can be asked for, a folder `ID` of `pending` becomes the
+image so far and the command, `metadata` says `{"pending": [{"id", "platform", "file", "line",
+"text"}]}`, and there is no `output`: the tool is called again with what the engine made.
 """
 
 from __future__ import annotations
@@ -14,7 +20,7 @@ import posixpath
 import sys
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +30,22 @@ from multiarch.core.dockerfile import stages as dockerfile
 from multiarch.core.dockerfile.config_steps import CONFIG_KEYWORDS, ConfigSteps
 from multiarch.core.dockerfile.errors import DockerfileError
 from multiarch.core.dockerfile.patterns import ignore_rules, ignored
+from multiarch.core.dockerfile.run_step import DEFAULT_SHELL, RunStep, run_step
 from multiarch.core.dockerfile.stages import SCRATCH, Stage
 from multiarch.core.dockerfile.syntax import Instruction, Source, parse
 from multiarch.core.errors import MultiarchError, bullets, did_you_mean
 from multiarch.core.executables.compatibility import matches
 from multiarch.core.executables.inspection import inspect
 from multiarch.core.executables.reader import ExecutableError
+from multiarch.core.oci.capabilities import CAPABILITY_XATTR, capability_xattr
+from multiarch.core.oci.changes import changes
 from multiarch.core.oci.config import ImageConfig
 from multiarch.core.oci.descriptor import (
+    DOCKER,
     FORMATS,
+    OCI,
     Descriptor,
+    MediaTypes,
     OciError,
     canonical_json,
     digest_of,
@@ -49,7 +61,14 @@ from multiarch.core.oci.layout import (
 )
 from multiarch.core.platforms import Platform
 from multiarch.tools.copying import Copier
-from multiarch.tools.image_files import Tree, context_tree, layer_tree, open_layout, read
+from multiarch.tools.image_files import (
+    Tree,
+    context_tree,
+    export,
+    layer_tree,
+    open_layout,
+    read,
+)
 from multiarch.tools.process import run
 
 _LEVEL = 6
@@ -82,6 +101,23 @@ class State:
         return {**self.arguments, **self.config.env}
 
 
+class Pending(Exception):
+    """A stage waits for what an engine makes of a RUN."""
+
+
+def layer_type(descriptor: Descriptor, types: MediaTypes, *, where: str) -> str:
+    """The media type that a base's layer has in an image of these types; raises OciError."""
+    if descriptor.media_type in (OCI.layer, DOCKER.layer):
+        return types.layer
+    if descriptor.media_type in (OCI.plain_layer, DOCKER.plain_layer):
+        return types.plain_layer
+    raise OciError(
+        f"{where}: the layer {descriptor.digest} is {descriptor.media_type!r}; only tar, with gzip "
+        "or without compression, can be read here. Convert the base, such as by `skopeo copy "
+        "--dest-compress-format gzip`."
+    )
+
+
 def compress(data: bytes) -> bytes:
     """Compress with zlib-ng, whose output is the same on every CPU; the header names nothing."""
     deflate = zlib_ng.compressobj(_LEVEL, zlib_ng.DEFLATED, -15)
@@ -106,7 +142,8 @@ class Assembler:
         self.source: Source = parse(text, file=file)
         self.context = self._context(context_tree(request["context"]))
         self.states: dict[str, State] = {}
-        self.used_args: set[str] = set()
+        self.pending: list[dict[str, Any]] = []
+        self.runs = 0
 
     def _context(self, tree: Tree) -> Tree:
         rules = ignore_rules(tree.text(".dockerignore"))
@@ -120,12 +157,33 @@ class Assembler:
     def build(self) -> State:
         """Build the wanted stage and what it needs."""
         args: Mapping[str, str] = self.request["build_args"]
-        found = dockerfile.stages(self.source, target=self.platform, build_args=args)
+        found = dockerfile.stages(
+            self.source,
+            target=self.platform,
+            build=Platform.parse(self.request["build_platform"]),
+            build_args=args,
+        )
         wanted = dockerfile.needed(found, self.source, self.request["target"] or "")
         numbers = {stage.name: n for n, stage in enumerate(found)}
+        waiting: set[str] = set()
         for stage in wanted:
-            state = self.stage(stage)
-            self.states[stage.name] = self.states[str(numbers[stage.name])] = state
+            names = {stage.name, str(numbers[stage.name])}
+            self.runs = 0
+            try:
+                if waiting & {origin.lower() for origin in dockerfile.origins(stage)}:
+                    raise Pending
+                state = self.stage(stage, numbers[stage.name])
+            except Pending:
+                waiting |= names
+                continue
+            self.states.update(dict.fromkeys(names, state))
+        self.check_arguments(args)
+        if waiting:
+            raise Pending
+        return self.states[wanted[-1].name]
+
+    def check_arguments(self, args: Mapping[str, str]) -> None:
+        """Every one of `build_args` must be an ARG of the Dockerfile."""
         declared = {
             name.partition("=")[0]
             for i in self.source.instructions
@@ -138,9 +196,8 @@ class Assembler:
                 f"{self.address}: `build_args` names {', '.join(unknown)}, which no ARG of "
                 f"{self.source.file} declares.{did_you_mean(unknown[0], declared)}"
             )
-        return self.states[wanted[-1].name]
 
-    def stage(self, stage: Stage) -> State:
+    def stage(self, stage: Stage, number: int) -> State:
         """Build one stage, its base's ONBUILD triggers first."""
         state = self.base(stage)
         triggers = state.config.run.get("OnBuild") or ()
@@ -152,7 +209,11 @@ class Assembler:
         ]
         steps = ConfigSteps(self.source)
         for instruction in (*instructions, *stage.instructions):
-            state = self.step(state, instruction, steps, stage)
+            if instruction.keyword == "RUN":
+                self.runs += 1
+                state = self.run(state, instruction, f"{number}.{self.runs}")
+            else:
+                state = self.step(state, instruction, steps, stage)
         return state
 
     def base(self, stage: Stage) -> State:
@@ -202,7 +263,8 @@ class Assembler:
             data = layout.blob(descriptor)
             tree = layer_tree(tree, data)
             # The blob stays as it is; only its media type follows the image's format.
-            layers.append(Layer(replace(descriptor, media_type=self.types.layer), diff_id, data))
+            media_type = layer_type(descriptor, self.types, where=layout.name)
+            layers.append(Layer(replace(descriptor, media_type=media_type), diff_id, data))
         config = replace(config, platform=stage.platform)
         workdir = config.run.get("WorkingDir") or "/"
         return State(config, tuple(layers), tree, {}, workdir, stage.base, chosen.digest)
@@ -221,13 +283,94 @@ class Assembler:
             return self.workdir(state, instruction)
         if keyword in ("COPY", "ADD"):
             return self.copy(state, instruction)
-        raise DockerfileError(
-            self.source.file,
-            instruction.line,
-            f"{instruction.text!r}: RUN needs an engine, and images are assembled here without "
-            "one. Do what it does before the image is built (a `go_cross_binary`, a file in the "
-            "context), or in the image that `image_base` names.",
+        raise AssertionError(keyword)
+
+    def run(self, state: State, instruction: Instruction, id: str) -> State:
+        """Add what an engine made of a RUN; raises Pending when that is not there yet."""
+        shell = state.config.run.get("Shell") or DEFAULT_SHELL
+        variables = state.variables
+        step = run_step(self.source, instruction, shell=shell, variables=variables)
+        path = self.request["runs"].get(id)
+        if path is None:
+            self.ask(state, step, id)
+            self.pending.append(
+                {
+                    "id": id,
+                    "file": self.source.file,
+                    "line": instruction.line,
+                    "text": instruction.text,
+                    "platform": str(state.config.platform),
+                }
+            )
+            raise Pending
+        after = layer_tree(state.tree, Path(path).read_bytes())
+        mounted = tuple(mount.target.strip("/") for mount in step.mounts)
+        made = changes(state.tree.entries, after.entries, read=read, mounted=mounted)
+        return self.with_layer(state, made, instruction, after)
+
+    def ask(self, state: State, step: RunStep, id: str) -> None:
+        """Write the image so far and the command, and nothing that it does not depend on."""
+        folder = Path(self.request["pending"], id)
+        folder.mkdir(parents=True)
+        variables = state.variables
+        run = {
+            "Env": [f"{name}={value}" for name, value in variables.items()],
+            "User": state.config.run.get("User"),
+            "WorkingDir": state.workdir,
+        }
+        config = ImageConfig(
+            state.config.platform,
+            {name: value for name, value in run.items() if value},
+            diff_ids=state.config.diff_ids,
         )
+        layers = tuple(
+            replace(
+                layer,
+                descriptor=replace(
+                    layer.descriptor,
+                    media_type=layer_type(layer.descriptor, OCI, where=self.address),
+                ),
+            )
+            for layer in state.layers
+        )
+        descriptor, blobs = image_blobs(config, layers, OCI, epoch=0, annotations={})
+        write_image(str(folder / "image.tar"), descriptor, blobs, [])
+        mounts = []
+        for number, mount in enumerate(step.mounts):
+            source = ""
+            if mount.kind == "bind":
+                source = f"mounts/{number}"
+                self.export_bind(mount.origin, mount.source, folder / source, step)
+            mounts.append({**asdict(mount), "source": source})
+        request = {
+            "platform": str(state.config.platform),
+            "argv": step.argv,
+            "env": variables,
+            "network": step.network,
+            "mounts": mounts,
+            "diff_ids": state.config.diff_ids,
+        }
+        text = json.dumps(request, sort_keys=True, indent=1)
+        (folder / "run.json").write_text(text + "\n")
+
+    def export_bind(self, origin: str, path: str, target: Path, step: RunStep) -> None:
+        """Write the files that a `--mount=type=bind` shows."""
+        tree = self.context
+        if origin:
+            if origin.lower() not in self.states:
+                raise MultiarchError(
+                    f"{self.source.file}: --mount=from={origin}: there is no stage {origin!r} "
+                    f"above.{did_you_mean(origin, self.states)}"
+                )
+            tree = self.states[origin.lower()].tree
+        inner = posixpath.normpath(posixpath.join("/", path)).lstrip("/")
+        if inner and inner not in tree.entries:
+            raise MultiarchError(
+                f"{self.source.file}: --mount=source={path}: there is no such file in "
+                f"{f'the stage {origin!r}' if origin else 'the build context'}."
+                f"{did_you_mean(inner, tree.entries)}"
+            )
+        export(tree, inner, target)
 
     def argument(self, state: State, instruction: Instruction, stage: Stage) -> State:
         arguments = dict(state.arguments)
@@ -264,9 +407,16 @@ class Assembler:
         return self.with_layer(state, copier.entries(state.variables), instruction)
 
     def with_layer(
-        self, state: State, entries: tuple[Entry, ...], instruction: Instruction
+        self,
+        state: State,
+        entries: tuple[Entry, ...],
+        instruction: Instruction,
+        after: Tree | None = None,
     ) -> State:
-        """Add one layer, once its executables are known to be for the image's platform."""
+        """Add one layer, once its executables are known to be for the image's platform.
+
+        `after` is the tree with it, where that is known.
+        """
         entries = with_parents(entries, state.tree.entries)
         self.check(entries, state.config.platform, instruction)
         buffer = io.BytesIO()
@@ -285,15 +435,37 @@ class Assembler:
             state,
             config=state.config.with_step(instruction.text, self.epoch, diff_id=diff_id),
             layers=(*state.layers, layer),
-            tree=state.tree.with_layer(entries),
+            tree=after or state.tree.with_layer(entries),
         )
+
+    def with_capabilities(self, state: State) -> State:
+        """Give files their capabilities, in a layer of their own."""
+        stated: Mapping[str, str] = self.request["capabilities"]
+        if not stated:
+            return state
+        entries = []
+        for path, text in sorted(stated.items()):
+            inner = posixpath.normpath(posixpath.join("/", path)).lstrip("/")
+            entry = state.tree.entries.get(inner)
+            where = f"{self.address}: `capabilities` for {path!r}"
+            if entry is None or entry.is_directory or entry.link:
+                files = [f"/{p}" for p, e in state.tree.entries.items() if e.is_file]
+                found = "it is not a file" if entry else "the image has no such file"
+                raise MultiarchError(f"{where}: {found}.{did_you_mean(path, files)}")
+            try:
+                value = capability_xattr(text)
+            except MultiarchError as error:
+                raise MultiarchError(f"{where}: {error}") from None
+            entries.append(replace(entry, hardlink="", xattrs=((CAPABILITY_XATTR, value),)))
+        text = "capabilities " + " ".join(f"{p}={t}" for p, t in sorted(stated.items()))
+        return self.with_layer(state, tuple(entries), Instruction("#", text, 0))
 
     def check(
         self, entries: tuple[Entry, ...], platform: Platform, instruction: Instruction
     ) -> None:
         problems = []
         for entry in entries:
-            if entry.is_directory or entry.link:
+            if not entry.is_file:
                 continue
             try:
                 executable = inspect(io.BytesIO(read(entry)))
@@ -312,7 +484,7 @@ class Assembler:
 
 
 def finish(assembler: Assembler, state: State) -> tuple[Descriptor, dict[str, bytes]]:
-    """Make config and manifest; returns the manifest's descriptor and every blob by digest."""
+    """Add labels and annotations to the config, and make the image's blobs of it."""
     request, types = assembler.request, assembler.types
     stated = dict(request["annotations"])
     if state.base_name:
@@ -322,15 +494,33 @@ def finish(assembler: Assembler, state: State) -> tuple[Descriptor, dict[str, by
     config = state.config
     if labels:
         config = config.with_run(Labels={name: labels[name] for name in sorted(labels)})
-    config_data = canonical_json(config.as_json(assembler.epoch))
+    return image_blobs(
+        config,
+        state.layers,
+        types,
+        epoch=assembler.epoch,
+        annotations=stated if request["format"] == "oci" else {},
+    )
+
+
+def image_blobs(
+    config: ImageConfig,
+    layers: tuple[Layer, ...],
+    types: MediaTypes,
+    *,
+    epoch: int,
+    annotations: Mapping[str, str],
+) -> tuple[Descriptor, dict[str, bytes]]:
+    """Make config and manifest; returns the manifest's descriptor and every blob by digest."""
+    config_data = canonical_json(config.as_json(epoch))
     manifest: dict[str, Any] = {
         "schemaVersion": 2,
         "mediaType": types.manifest,
         "config": Descriptor.of(types.config, config_data).as_json(),
-        "layers": [layer.descriptor.as_json() for layer in state.layers],
+        "layers": [layer.descriptor.as_json() for layer in layers],
     }
-    if request["format"] == "oci" and stated:
-        manifest["annotations"] = {name: stated[name] for name in sorted(stated)}
+    if annotations:
+        manifest["annotations"] = {name: annotations[name] for name in sorted(annotations)}
     manifest_data = canonical_json(manifest)
     descriptor = replace(
         Descriptor.of(types.manifest, manifest_data),
@@ -338,7 +528,7 @@ def finish(assembler: Assembler, state: State) -> tuple[Descriptor, dict[str, by
         os_version=config.os_version,
     )
     blobs = {digest_of(config_data): config_data, descriptor.digest: manifest_data}
-    blobs.update((layer.descriptor.digest, layer.data) for layer in state.layers)
+    blobs.update((layer.descriptor.digest, layer.data) for layer in layers)
     return descriptor, blobs
 
 
@@ -366,7 +556,12 @@ def write_image(
 def main(request: Mapping[str, Any]) -> None:
     """Assemble one image and write it with its metadata."""
     assembler = Assembler(request)
-    state = assembler.build()
+    try:
+        state = assembler.with_capabilities(assembler.build())
+    except Pending:
+        pending = {"pending": assembler.pending}
+        Path(request["metadata"]).write_text(json.dumps(pending, indent=1) + "\n")
+        return
     descriptor, blobs = finish(assembler, state)
     write_image(request["output"], descriptor, blobs, list(request["repo_tags"]))
     config = json.loads(blobs[descriptor.digest])["config"]["digest"]

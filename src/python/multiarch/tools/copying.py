@@ -109,13 +109,17 @@ class Copier:
                 Entry(self.destination, 0o755, is_directory=True)
             ]  # fmt: skip
             return top + [
-                replace(self.source.entries[p], path=posixpath.join(self.destination, p[skip:]))
+                replace(
+                    self.source.entries[p],
+                    path=posixpath.join(self.destination, p[skip:]),
+                    hardlink="",
+                )
                 for p in self.source.below(path)
             ]
         entry = self.source.entries[path]
         if self.step.unpack and (unpacked := self.unpack(entry)) is not None:
             return unpacked
-        return [replace(entry, path=self.target(path))]
+        return [replace(entry, path=self.target(path), hardlink="")]
 
     def unpack(self, entry: Entry) -> list[Entry] | None:
         """The members of a local tar that ADD unpacks; None when it is another file."""

@@ -6,11 +6,12 @@ import io
 import os
 import posixpath
 import tarfile
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from multiarch.core.oci.descriptor import OciError
-from multiarch.core.oci.layer import Entry, paths_of
+from multiarch.core.oci.layer import Entry, paths_of, xattrs_of
 from multiarch.core.oci.layout import LayoutSource
 
 _WHITEOUT = ".wh."
@@ -90,18 +91,31 @@ def layer_tree(tree: Tree, data: bytes) -> Tree:
                 for old in [p for p in found if p == removed or p.startswith(f"{removed}/")]:
                     del found[old]
             else:
-                entry = _entry(archive, path, member)
-                if entry is not None:
-                    found[path] = entry
+                entry = _entry(archive, path, member, found)
+                if entry is None:
+                    continue
+                if path in found and found[path].is_directory and not entry.is_directory:
+                    for old in [p for p in found if p.startswith(f"{path}/")]:
+                        del found[old]
+                found[path] = entry
     return Tree(found)
 
 
-def _entry(archive: tarfile.TarFile, path: str, member: tarfile.TarInfo) -> Entry | None:
-    plain = Entry(path, member.mode & 0o7777, member.uid, member.gid)
+def _entry(
+    archive: tarfile.TarFile, path: str, member: tarfile.TarInfo, found: Mapping[str, Entry]
+) -> Entry | None:
+    plain = Entry(
+        path, member.mode & 0o7777, member.uid, member.gid, xattrs=xattrs_of(member)
+    )  # fmt: skip
     if member.isdir():
         return replace(plain, is_directory=True)
     if member.issym():
         return replace(plain, link=member.linkname)
+    if member.islnk():
+        target = posixpath.normpath(f"/{member.linkname}").lstrip("/")
+        if target in found:
+            first = found[target].hardlink or target
+            return replace(found[target], path=path, hardlink=first)
     if member.isfile() or member.islnk():
         stream = archive.extractfile(member)
         return replace(plain, content=stream.read() if stream else b"")
@@ -125,3 +139,24 @@ def context_tree(root: str) -> Tree:
                 mode = 0o755 if os.stat(full).st_mode & 0o111 else 0o644
                 found[path] = Entry(path, mode, source=full)
     return Tree(found)
+
+
+def export(tree: Tree, path: str, target: Path) -> None:
+    """Write a file, or a directory with all below it, to the file system."""
+    entry = tree.entries.get(path)
+    if entry is not None and not entry.is_directory:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if entry.link:
+            target.symlink_to(entry.link)
+        else:
+            target.write_bytes(read(entry))
+            target.chmod(entry.mode)
+        return
+    target.mkdir(parents=True)
+    for inner in tree.below(path):
+        part = tree.entries[inner]
+        to = target / posixpath.relpath(inner, path or ".")
+        if part.is_directory:
+            to.mkdir(exist_ok=True)
+        else:
+            export(tree, inner, to)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
+import platform as platform_module
 import posixpath
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +27,7 @@ from pants.engine.fs import (
     PathGlobs,
     RemovePrefix,
 )
+from pants.engine.internals.native_engine import EMPTY_DIGEST
 from pants.engine.process import FallibleProcessResult, Process, ProcessResultMetadata
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import (
@@ -57,11 +60,19 @@ from multiarch.backend.go_cross_binary.target_types import (
     GoCrossBinaryTarget,
     PlatformsField,
 )
+from multiarch.backend.image.runs import (
+    EngineHost,
+    EngineHostRequest,
+    ExecutedRun,
+    ExecuteRunRequest,
+)
 from multiarch.backend.image.target_types import (
+    ImageBaseHintField,
     ImageBasesField,
     ImageBaseSourcesField,
     ImageBinariesField,
     ImageBuildArgsField,
+    ImageCapabilitiesField,
     ImageDependenciesField,
     ImageDockerfileField,
     ImageFormatField,
@@ -77,8 +88,10 @@ from multiarch.backend.sandbox import ToolProcess, request_json
 from multiarch.backend.subsystems.multiarch import MultiarchSubsystem
 from multiarch.backend.summary import Delivery, DeliveryRequest
 from multiarch.core.errors import MultiarchError
-from multiarch.core.platforms import Platform, PlatformError
+from multiarch.core.platforms import Platform, PlatformError, host_platform
 from multiarch.core.stamps import fill
+
+logger = logging.getLogger(__name__)
 
 
 class GenerateImagesRequest(GenerateTargetsRequest):
@@ -177,7 +190,8 @@ class BuildImageRequest(EngineAwareParameter):
 class BuiltImage:
     """One platform's image: `image.tar`, an OCI layout that `docker load` takes, and `image.json`.
 
-    `metadata` is the text of the latter, as `multiarch.tools.assemble` writes it.
+    `metadata` is the text of the latter, as `multiarch.tools.assemble` writes it. `skipped` says
+    why there is no image: this machine has no engine for its RUN, or not its base.
     """
 
     address: Address
@@ -185,6 +199,7 @@ class BuiltImage:
     digest: Digest
     metadata: str
     runs: tuple[ProcessResultMetadata, ...]
+    skipped: str = ""
 
     @property
     def descriptor(self) -> dict[str, Any]:
@@ -368,6 +383,7 @@ def image_request(
     return {
         "address": str(address),
         "platform": str(platform),
+        "build_platform": str(build_platform()),
         "dockerfile": dockerfile,
         "context": "context",
         "build_args": filled(ImageBuildArgsField),
@@ -376,13 +392,20 @@ def image_request(
         },
         "target": target[ImageTargetStageField].value,
         "labels": filled(ImageLabelsField),
+        "capabilities": dict(target[ImageCapabilitiesField].value or {}),
         "annotations": {k: v for k, v in annotations.items() if v},
         "format": target[ImageFormatField].value,
         "source_date_epoch": int(multiarch.source_date_epoch),
         "repo_tags": [local_name(address, platform)],
+        "pending": "pending",
         "output": "image.tar",
         "metadata": "image.json",
     }
+
+
+def build_platform() -> Platform:
+    """The platform that stages with `--platform=$BUILDPLATFORM` are for: Linux on this machine."""
+    return Platform("linux", host_platform("linux", platform_module.machine()).arch)
 
 
 def local_name(address: Address, platform: Platform) -> str:
@@ -405,6 +428,35 @@ def layout_path(name: str, files: Iterable[str]) -> str:
     )
 
 
+@dataclass(frozen=True)
+class PendingRunRequest:
+    """One RUN that `multiarch.tools.assemble` waits for; `output` is all that the tool wrote."""
+
+    address: str
+    output: Digest
+    id: str
+    platform: str
+    where: str
+    text: str
+
+
+def pending_step(value: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    """Read one entry of the tool's `pending`: id, platform, file and line, instruction."""
+    where = f"{value['file']}:{value['line']}"
+    return value["id"], value["platform"], where, value["text"]
+
+
+@rule(level=LogLevel.DEBUG)
+async def execute_pending_run(request: PendingRunRequest) -> ExecutedRun:
+    folder = f"pending/{request.id}"
+    found = await Get(Digest, DigestSubset(request.output, PathGlobs([f"{folder}/**"])))
+    digest = await Get(Digest, RemovePrefix(found, folder))
+    return await Get(
+        ExecutedRun,
+        ExecuteRunRequest(request.address, request.platform, digest, request.where, request.text),
+    )
+
+
 @rule(desc="Assemble an image", level=LogLevel.DEBUG)
 async def build_image(request: BuildImageRequest, multiarch: MultiarchSubsystem) -> BuiltImage:
     target = await _target(request.address)
@@ -424,6 +476,16 @@ async def build_image(request: BuildImageRequest, multiarch: MultiarchSubsystem)
     base_sources = await MultiGet(
         Get(HydratedSources, HydrateSourcesRequest(b[ImageBaseSourcesField])) for b in bases
     )
+    absent = tuple(
+        f"{address}: the files of its base {base.address} are not there. To make them: {hint}"
+        for base, sources in zip(bases, base_sources)
+        if not sources.snapshot.files and (hint := base[ImageBaseHintField].value)
+    )
+    if absent:
+        engines = await Get(EngineHost, EngineHostRequest())
+        if engines.missing_is_error:
+            raise MultiarchError("\n".join(absent))
+        return BuiltImage(address, platform, EMPTY_DIGEST, "", (), absent[0])
     base_digests = await MultiGet(
         Get(Digest, AddPrefix(sources.snapshot.digest, f"bases/{base.address.target_name}"))
         for base, sources in zip(bases, base_sources)
@@ -434,31 +496,48 @@ async def build_image(request: BuildImageRequest, multiarch: MultiarchSubsystem)
     }
     programs = await MultiGet(Get(Digest, AddPrefix(b.digest, "context/bin")) for b in built)
     inputs = await Get(Digest, MergeDigests((context.digest, *programs, *base_digests)))
-    process = await Get(
-        Process,
-        ToolProcess(
-            "multiarch.tools.assemble",
-            request_json(
-                image_request(target, platform, context.dockerfile, base_paths, multiarch)
+    request_ = image_request(target, platform, context.dockerfile, base_paths, multiarch)
+    runs: dict[str, ExecutedRun] = {}
+    while True:
+        layers = await MultiGet(
+            Get(Digest, AddPrefix(run.digest, f"runs/{id}")) for id, run in runs.items()
+        )
+        request_["runs"] = {id: f"runs/{id}/layer.tar" for id in runs}
+        process = await Get(
+            Process,
+            ToolProcess(
+                "multiarch.tools.assemble",
+                request_json(request_),
+                f"Assemble {address}",
+                input_digest=await Get(Digest, MergeDigests((inputs, *layers))),
+                output_files=("image.tar", "image.json"),
+                output_directories=("pending",),
+                wheels=("zlib-ng",),
             ),
-            f"Assemble {address}",
-            input_digest=inputs,
-            output_files=("image.tar", "image.json"),
-            needs_zlib=True,
-        ),
+        )
+        result = await Get(FallibleProcessResult, Process, process)
+        if result.exit_code != 0:
+            raise MultiarchError(result.stderr.decode(errors="replace").strip())
+        metadata = await Get(Digest, DigestSubset(result.output_digest, PathGlobs(["image.json"])))
+        contents = await Get(DigestContents, Digest, metadata)
+        text = contents[0].content.decode()
+        pending = json.loads(text).get("pending", ())
+        if not pending:
+            break
+        made = await MultiGet(
+            Get(ExecutedRun, PendingRunRequest(str(address), result.output_digest, *step))
+            for step in map(pending_step, pending)
+        )
+        missing = tuple(run.missing for run in made if run.missing)
+        if missing:
+            return BuiltImage(address, platform, EMPTY_DIGEST, "", (), missing[0])
+        runs.update((step["id"], run) for step, run in zip(pending, made))
+    # Digests, not the tree of the last process: it may hold an empty `pending`.
+    files = await Get(
+        Digest, DigestSubset(result.output_digest, PathGlobs(["image.tar", "image.json"]))
     )
-    result = await Get(FallibleProcessResult, Process, process)
-    if result.exit_code != 0:
-        raise MultiarchError(result.stderr.decode(errors="replace").strip())
-    metadata = await Get(Digest, DigestSubset(result.output_digest, PathGlobs(["image.json"])))
-    contents = await Get(DigestContents, Digest, metadata)
-    return BuiltImage(
-        address,
-        platform,
-        result.output_digest,
-        contents[0].content.decode(),
-        (result.metadata,),
-    )
+    ran = (*(run.run for run in runs.values()), result.metadata)
+    return BuiltImage(address, platform, files, text, ran)
 
 
 @dataclass(frozen=True)
@@ -474,6 +553,9 @@ class PackageImageFieldSet(PackageFieldSet):
 async def package_image(field_set: PackageImageFieldSet) -> BuiltPackage:
     built = await Get(BuiltImage, BuildImageRequest(field_set.address))
     address = built.address
+    if built.skipped:
+        logger.warning("Left out: %s", built.skipped)
+        return BuiltPackage(EMPTY_DIGEST, ())
     path = posixpath.join(
         address.spec_path, address.target_name, built.platform.path, f"{address.target_name}.tar"
     )

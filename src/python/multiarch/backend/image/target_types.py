@@ -32,11 +32,24 @@ class ImageBaseSourcesField(MultipleSourcesField):
     )
 
 
+class ImageBaseHintField(StringField):
+    """How to get the files where they are not committed."""
+
+    alias = "missing_hint"
+    help = help_text(
+        """
+        For a base whose files are made on the machine: what to run to make them. Where they are
+        missing, the images on it are left out with this hint, as where an engine is missing
+        (`[multiarch-engine] missing_engine`). Without it, missing files are an error.
+        """
+    )
+
+
 class ImageBaseTarget(Target):
     """An image to build on."""
 
     alias = "image_base"
-    core_fields = (*COMMON_TARGET_FIELDS, ImageBaseSourcesField, Dependencies)
+    core_fields = (*COMMON_TARGET_FIELDS, ImageBaseSourcesField, ImageBaseHintField, Dependencies)
     help = help_text(
         """
         An image that other images are built `FROM`: an OCI layout folder or tar in the repository.
@@ -105,6 +118,18 @@ class ImageTargetStageField(StringField):
     help = "The stage of the Dockerfile to build; default: the last."
 
 
+class ImageCapabilitiesField(DictStringToStringField):
+    """File capabilities."""
+
+    alias = "capabilities"
+    help = help_text(
+        """
+        File capabilities, in the words of `setcap`: `{"/server": "cap_net_bind_service=ep"}` lets
+        the server bind to port 80 as an ordinary user. Written into a layer, without an engine.
+        """
+    )
+
+
 class ImageLabelsField(DictStringToStringField):
     """Labels of the image's config."""
 
@@ -159,6 +184,7 @@ class MultiarchImagePlatformTarget(Target):
         ImageBuildArgsField,
         ImageTargetStageField,
         ImageLabelsField,
+        ImageCapabilitiesField,
         ImageFormatField,
         ImageDependenciesField,
         ImagePlatformField,
@@ -181,6 +207,7 @@ class MultiarchImageTarget(TargetGenerator):
         ImageBuildArgsField,
         ImageTargetStageField,
         ImageLabelsField,
+        ImageCapabilitiesField,
         ImageFormatField,
         ImageDependenciesField,
     )
@@ -189,8 +216,9 @@ class MultiarchImageTarget(TargetGenerator):
         One image per platform, from one Dockerfile.
 
         A Dockerfile without RUN is assembled for every platform on any machine: no engine, no
-        emulator, and the same bytes each time. `platforms` defaults to those that all `binaries`
-        share. Packaged to `dist/DIR/NAME/OS/ARCH[/VARIANT]/NAME.tar`: one tar that is an OCI
-        layout and that `docker load` takes.
+        emulator, and the same bytes each time. RUN is executed by buildah or Docker, under QEMU
+        for a foreign platform (`[multiarch-engine]`). `platforms` defaults to those that all
+        `binaries` share. Packaged to `dist/DIR/NAME/OS/ARCH[/VARIANT]/NAME.tar`: one tar that is
+        an OCI layout and that `docker load` takes.
         """
     )

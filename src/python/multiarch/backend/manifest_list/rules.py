@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import posixpath
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from pants.core.goals.package import BuiltPackage, BuiltPackageArtifact, Package
 from pants.engine.addresses import UnparsedAddressInputs
 from pants.engine.engine_aware import EngineAwareParameter
 from pants.engine.fs import AddPrefix, Digest, DigestContents, DigestSubset, MergeDigests, PathGlobs
+from pants.engine.internals.native_engine import EMPTY_DIGEST
 from pants.engine.process import FallibleProcessResult, Process, ProcessResultMetadata
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import (
@@ -42,6 +44,8 @@ from multiarch.backend.summary import Delivery, DeliveryRequest
 from multiarch.core.errors import MultiarchError
 from multiarch.core.stamps import fill, fill_text
 
+logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class BuildManifestListRequest(EngineAwareParameter):
@@ -63,6 +67,7 @@ class BuiltManifestList:
     index_digest: str
     images: tuple[BuiltImage, ...]
     runs: tuple[ProcessResultMetadata, ...]
+    skipped: str = ""
 
 
 @dataclass(frozen=True)
@@ -127,6 +132,12 @@ async def build_manifest_list(
     )
     target = wrapped.target
     images = await MultiGet(Get(BuiltImage, BuildImageRequest(a)) for a in names.addresses)
+    left_out = tuple(str(image.platform) for image in images if image.skipped)
+    if left_out:
+        reason = (
+            f"{address}: no list without all of its images: {', '.join(left_out)} were left out"
+        )
+        return BuiltManifestList(address, EMPTY_DIGEST, "", (), (), reason)
     parts = await MultiGet(
         Get(Digest, AddPrefix(image.digest, f"images/{number}"))
         for number, image in enumerate(images)
@@ -168,7 +179,7 @@ async def build_manifest_list(
             input_digest=await Get(Digest, MergeDigests(parts)),
             output_files=("list.json",),
             output_directories=("layout",),
-            needs_zlib=True,
+            wheels=("zlib-ng",),
         ),
     )
     result = await Get(FallibleProcessResult, Process, process)
@@ -196,6 +207,9 @@ class PackageManifestListFieldSet(PackageFieldSet):
 async def package_manifest_list(field_set: PackageManifestListFieldSet) -> BuiltPackage:
     address = field_set.address
     built = await Get(BuiltManifestList, BuildManifestListRequest(address))
+    if built.skipped:
+        logger.warning("Left out: %s", built.skipped)
+        return BuiltPackage(EMPTY_DIGEST, ())
     name = address.target_name
     directory = posixpath.join(address.spec_path, name)
     tars = [f"{directory}/{name}-{image.platform.slug}.tar" for image in built.images]

@@ -25,6 +25,7 @@ _FLAGS: Mapping[str, tuple[str, ...]] = {
     "ADD": ("chown", "chmod", "link", "keep-git-dir", "checksum", "exclude"),
     "COPY": ("chown", "chmod", "from", "link", "parents", "exclude"),
     "FROM": ("platform",),
+    "RUN": ("mount", "network", "security"),
     "HEALTHCHECK": ("interval", "timeout", "start-period", "start-interval", "retries"),
 }
 # Accepted and without effect here, or not (yet) supported.
@@ -76,10 +77,17 @@ def platform_arguments(build: Platform, target: Platform) -> dict[str, str]:
     return found
 
 
-def stages(source: Source, *, target: Platform, build_args: Mapping[str, str]) -> tuple[Stage, ...]:
-    """Cut a Dockerfile into its stages; raises DockerfileError with the line."""
+def stages(
+    source: Source, *, target: Platform, build: Platform, build_args: Mapping[str, str]
+) -> tuple[Stage, ...]:
+    """Cut a Dockerfile into its stages; raises DockerfileError with the line.
+
+    `build` is the platform of the machine that builds, for stages with RUN that produce something
+    for the `target`.
+    """
     # Nothing of the host may reach an image: without RUN, the build's platform is the target's.
-    predefined = platform_arguments(target, target)
+    has_run = any(instruction.keyword == "RUN" for instruction in source.instructions)
+    predefined = platform_arguments(build if has_run else target, target)
     arguments = dict(predefined)
     found: list[tuple[Instruction, str, str, Platform]] = []
     bodies: list[list[Instruction]] = []
@@ -265,7 +273,7 @@ def copy_step(source: Source, instruction: Instruction, variables: Mapping[str, 
     )
 
 
-def _origins(stage: Stage) -> list[str]:
+def origins(stage: Stage) -> list[str]:
     """What a stage takes files from: its base, and what `--from` and `,from=` name."""
     rests = [i.rest for i in stage.instructions if i.keyword in ("COPY", "RUN")]
     return [stage.base, *(name for rest in rests for name in _FROM.findall(rest))]
@@ -287,7 +295,7 @@ def needed(found: Sequence[Stage], source: Source, target: str) -> tuple[Stage, 
         if number in wanted:
             continue
         wanted.add(number)
-        for origin in _origins(found[number]):
+        for origin in origins(found[number]):
             earlier = names.get(origin.lower(), int(origin) if origin.isdigit() else None)
             if earlier is not None and earlier < number:
                 todo.append(earlier)

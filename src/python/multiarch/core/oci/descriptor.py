@@ -30,6 +30,7 @@ class MediaTypes:
     manifest: str
     config: str
     layer: str
+    plain_layer: str
 
 
 OCI = MediaTypes(
@@ -37,12 +38,14 @@ OCI = MediaTypes(
     "application/vnd.oci.image.manifest.v1+json",
     "application/vnd.oci.image.config.v1+json",
     "application/vnd.oci.image.layer.v1.tar+gzip",
+    "application/vnd.oci.image.layer.v1.tar",
 )
 DOCKER = MediaTypes(
     "application/vnd.docker.distribution.manifest.list.v2+json",
     "application/vnd.docker.distribution.manifest.v2+json",
     "application/vnd.docker.container.image.v1+json",
     "application/vnd.docker.image.rootfs.diff.tar.gzip",
+    "application/vnd.docker.image.rootfs.diff.tar",
 )
 FORMATS: Mapping[str, MediaTypes] = {"oci": OCI, "docker": DOCKER}
 INDEX_TYPES = (OCI.index, DOCKER.index)

@@ -14,14 +14,18 @@ from dataclasses import dataclass
 from typing import BinaryIO, Callable
 
 _DIRECTORY_MODE = 0o755
+# How PAX archives name extended attributes (GNU tar, Go's archive/tar, every engine).
+_XATTR = "SCHILY.xattr."
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One path of a layer: a file, a directory, or a symbolic link.
+    """One path of a layer: a file, a directory, a symbolic link, or another name of a file.
 
     `path` is relative to the image's root, without a leading slash. `source` is the file to read
-    the bytes from; `content` holds them where there is no file.
+    the bytes from; `content` holds them where there is no file. `hardlink` is the path of the file
+    that this is another name of; bytes, mode and owner are then the same. `xattrs` are extended
+    attributes by name, sorted.
     """
 
     path: str
@@ -32,6 +36,13 @@ class Entry:
     content: bytes = b""
     link: str = ""
     is_directory: bool = False
+    hardlink: str = ""
+    xattrs: tuple[tuple[str, bytes], ...] = ()
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it has bytes of its own in an archive."""
+        return not self.is_directory and not self.link and not self.hardlink
 
 
 def with_parents(entries: Iterable[Entry], existing: Iterable[str] = ()) -> tuple[Entry, ...]:
@@ -63,9 +74,25 @@ def tar_info(entry: Entry, size: int, mtime: int) -> tarfile.TarInfo:
         info.type = tarfile.DIRTYPE
     elif entry.link:
         info.type, info.linkname, info.mode = tarfile.SYMTYPE, entry.link, 0o777
+    elif entry.hardlink:
+        info.type, info.linkname = tarfile.LNKTYPE, entry.hardlink
     else:
         info.size = size
+    # Bytes that are not UTF-8 come through as they are (`hdrcharset=BINARY`).
+    info.pax_headers = {
+        _XATTR + name: value.decode("utf-8", "surrogateescape") for name, value in entry.xattrs
+    }
     return info
+
+
+def xattrs_of(member: tarfile.TarInfo) -> tuple[tuple[str, bytes], ...]:
+    """The extended attributes that an archive's member has, sorted by name."""
+    found = {
+        name[len(_XATTR) :]: value.encode("utf-8", "surrogateescape")
+        for name, value in member.pax_headers.items()
+        if name.startswith(_XATTR)
+    }
+    return tuple(sorted(found.items()))
 
 
 def write_tar(
@@ -78,8 +105,9 @@ def write_tar(
     """Write entries, in the order given, as a PAX archive; `read` gives a source's bytes."""
     with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for entry in entries:
-            plain = not entry.is_directory and not entry.link
-            data = (read(entry.source) if entry.source else entry.content) if plain else b""
+            data = b""
+            if entry.is_file:
+                data = read(entry.source) if entry.source else entry.content
             archive.addfile(tar_info(entry, len(data), mtime), io.BytesIO(data))
 
 

@@ -1,0 +1,143 @@
+"""Executes one RUN of an image in a process that knows the host's engines, and whose key does not.
+
+What the host has (PATH, DOCKER_HOST, the files of secrets) is noted in a named cache by a process
+of this Pants run; the process that executes a RUN reads it there. So the same image and command
+are one cached result on every machine, and no secret's path or content is in a key.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pants.engine.env_vars import CompleteEnvironmentVars
+from pants.engine.fs import Digest
+from pants.engine.process import (
+    FallibleProcessResult,
+    Process,
+    ProcessCacheScope,
+    ProcessResult,
+    ProcessResultMetadata,
+)
+from pants.engine.rules import Get, collect_rules, rule
+from pants.util.frozendict import FrozenDict
+from pants.util.logging import LogLevel
+
+from multiarch.backend.sandbox import SHELL_PATH, ToolProcess, request_json
+from multiarch.backend.subsystems.multiarch_engine import MultiarchEngineSubsystem
+from multiarch.core.errors import MultiarchError
+
+logger = logging.getLogger(__name__)
+
+_CACHE = FrozenDict({"multiarch_engine": ".engine"})
+_PASSED = (
+    *("PATH", "HOME", "XDG_RUNTIME_DIR", "DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CERT_PATH"),
+    *("DOCKER_TLS_VERIFY", "SSL_CERT_FILE"),
+)
+# The Docker SDK and what it needs.
+_DOCKER = ("docker", "requests", "urllib3", "idna", "certifi", "charset-normalizer")
+_MISSING = 3
+
+
+@dataclass(frozen=True)
+class EngineHostRequest:
+    """Note what the host has."""
+
+
+@dataclass(frozen=True)
+class EngineHost:
+    """Says that what the host has was noted; `missing_is_error` as the options have it."""
+
+    missing_is_error: bool
+
+
+@dataclass(frozen=True)
+class ExecuteRunRequest:
+    """One RUN: `digest` has `image.tar`, `run.json` and its mounts' files.
+
+    `where` is its file and line, `text` the instruction: for people, not for the key.
+    """
+
+    address: str
+    platform: str
+    digest: Digest
+    where: str
+    text: str
+
+
+@dataclass(frozen=True)
+class ExecutedRun:
+    """The layer at `layer.tar`, or why no engine here could make it."""
+
+    digest: Digest
+    missing: str
+    run: ProcessResultMetadata
+
+
+@rule(desc="Note what the host has for engines", level=LogLevel.DEBUG)
+async def note_host(
+    _: EngineHostRequest, environment: CompleteEnvironmentVars, options: MultiarchEngineSubsystem
+) -> EngineHost:
+    note = {
+        "environment": {name: environment[name] for name in _PASSED if name in environment},
+        "secrets": dict(options.secrets),
+        "timeout": options.run_timeout,
+        "network": options.run_network,
+    }
+    script = 'printf %s "$0" >.engine/tmp.$$ && mv -f .engine/tmp.$$ .engine/host.json'
+    await Get(
+        ProcessResult,
+        Process(
+            ("/bin/sh", "-c", script, json.dumps(note, sort_keys=True)),
+            description="Note what the host has for engines",
+            env={"PATH": SHELL_PATH},
+            append_only_caches=_CACHE,
+            cache_scope=ProcessCacheScope.PER_SESSION,
+            level=LogLevel.DEBUG,
+        ),
+    )
+    return EngineHost(options.is_error(environment))
+
+
+@rule(desc="Execute RUN", level=LogLevel.DEBUG)
+async def execute_run(request: ExecuteRunRequest, options: MultiarchEngineSubsystem) -> ExecutedRun:
+    host = await Get(EngineHost, EngineHostRequest())
+    value = {
+        "image": "image.tar",
+        "run": "run.json",
+        "host": ".engine/host.json",
+        "engine": options.engine.value,
+        "output": "layer.tar",
+    }
+    process = await Get(
+        Process,
+        ToolProcess(
+            "multiarch.tools.run_step",
+            request_json(value),
+            f"{request.text} for {request.platform} in {request.address}",
+            input_digest=request.digest,
+            output_files=("layer.tar",),
+            wheels=_DOCKER,
+            caches=_CACHE,
+        ),
+    )
+    result = await Get(FallibleProcessResult, Process, process)
+    where = f"{request.where}: {request.text!r} for `{request.platform}`"
+    problem = result.stderr.decode(errors="replace").strip()
+    if result.exit_code == _MISSING:
+        text = f"{request.address}: {where}: {problem}"
+        if host.missing_is_error:
+            raise MultiarchError(
+                f'{text}\nWith `[multiarch-engine] missing_engine = "skip"` everything else is '
+                "built."
+            )
+        return ExecutedRun(result.output_digest, text, result.metadata)
+    if result.exit_code != 0:
+        raise MultiarchError(f"{request.address}: {where} failed: {problem}")
+    return ExecutedRun(result.output_digest, "", result.metadata)
+
+
+def rules() -> Iterable[object]:
+    return collect_rules()

@@ -1,0 +1,86 @@
+"""`[multiarch-engine]`: which engine executes RUN, and what it may do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+
+from pants.option.option_types import BoolOption, DictOption, EnumOption, IntOption
+from pants.option.subsystem import Subsystem
+from pants.util.strutil import help_text, softwrap
+
+
+class Engine(Enum):
+    """Which engine executes RUN."""
+
+    AUTO = "auto"
+    BUILDAH = "buildah"
+    DOCKER = "docker"
+
+
+class MissingEngine(Enum):
+    """What happens to an image whose RUN no engine can execute."""
+
+    AUTO = "auto"
+    SKIP = "skip"
+    ERROR = "error"
+
+
+class MultiarchEngineSubsystem(Subsystem):
+    """How images with RUN are built."""
+
+    options_scope = "multiarch-engine"
+    help = help_text(
+        """
+        Images whose Dockerfile has RUN.
+
+        Everything but RUN is done without an engine. Each RUN is executed by buildah or Docker,
+        under QEMU for a foreign platform, and what it changed becomes a layer with the same bytes
+        whichever engine made it.
+        """
+    )
+
+    engine = EnumOption(
+        default=Engine.AUTO,
+        help=softwrap(
+            """
+            The engine that executes RUN: `buildah` (no daemon, also without root), `docker` (the
+            engine that DOCKER_HOST names), or `auto`: the first of them that this machine has.
+            """
+        ),
+    )
+    missing_engine = EnumOption(
+        default=MissingEngine.AUTO,
+        help=softwrap(
+            """
+            Where no engine or emulator can execute a RUN: `error`, or `skip` the image with a
+            warning that says what is missing, and the lists that need it. `auto` is `error` where
+            the environment has `CI`, else `skip`.
+            """
+        ),
+    )
+    run_timeout = IntOption(default=3600, help="Seconds after which one RUN is stopped.")
+    run_network = BoolOption(
+        default=True,
+        help=softwrap(
+            """
+            Whether RUN has the machine's network. A single RUN does without it by
+            `RUN --network=none`.
+            """
+        ),
+    )
+    secrets = DictOption[str](
+        default={},
+        help=softwrap(
+            """
+            Files for `RUN --mount=type=secret,id=NAME`: `{"token": "/home/me/.token"}`. Neither
+            path nor content is part of a layer, a cache key or a log.
+            """
+        ),
+    )
+
+    def is_error(self, environment: Mapping[str, str]) -> bool:
+        """Whether a missing engine fails the run."""
+        if self.missing_engine == MissingEngine.AUTO:
+            return bool(environment.get("CI"))
+        return self.missing_engine == MissingEngine.ERROR

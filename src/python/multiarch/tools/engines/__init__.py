@@ -1,0 +1,1 @@
+"""The engines that execute RUN: buildah and Docker, and what they need of the host."""

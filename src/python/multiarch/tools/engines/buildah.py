@@ -1,0 +1,119 @@
+"""buildah: runs one RUN without a daemon, as root or as an ordinary user."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from multiarch.core.oci.layout import blob_path
+from multiarch.core.platforms import Platform
+from multiarch.tools.engines.host import Host, RunError
+
+NAME = "buildah"
+# The first that works here: overlay needs a file system below it that can carry it.
+_STORAGE_DRIVERS = ("overlay", "vfs")
+_POLICY = {"default": [{"type": "insecureAcceptAnything"}]}
+# What RUN sees as the machine's name, whatever it is.
+HOSTNAME = "build"
+_LAST_LINES = 20
+
+
+def missing(host: Host) -> str | None:
+    """Why buildah cannot be used here, and how to get it; None when it can."""
+    if host.which(NAME) is None:
+        return "buildah is not in PATH (Debian and Ubuntu: `apt-get install buildah`)"
+    return None
+
+
+class Buildah:
+    """One RUN, with storage of its own below `work`."""
+
+    def __init__(self, host: Host, work: Path) -> None:
+        self.work = work
+        self.program = host.which(NAME) or NAME
+        self.driver = _STORAGE_DRIVERS[0]
+        self.log = work / "output"
+        self.environment = {
+            "PATH": host.environment.get("PATH", os.defpath),
+            "HOME": str(work),
+            "XDG_RUNTIME_DIR": str(work),
+            # The namespaces are made already; it need not make its own.
+            "_CONTAINERS_USERNS_CONFIGURED": "done",
+        }
+
+    def run(
+        self, image: Path, request: Mapping[str, Any], mounts: Sequence[str], env: Mapping[str, str]
+    ) -> None:
+        """Run the command on the image; its layer is then `layer.tar` below `work`."""
+        (self.work / "policy.json").write_text(json.dumps(_POLICY))
+        container = self.start(image, Platform.parse(request["platform"]))
+        settings = [part for n, v in sorted(env.items()) for part in ("--env", f"{n}={v}")]
+        volumes = [part for mount in mounts for part in ("--volume", mount)]
+        command = self.command(
+            "run", "--isolation", "chroot", "--network", "host", "--hostname", HOSTNAME,
+            *settings, *volumes, container, "--", *request["argv"],
+        )  # fmt: skip
+        with open(self.log, "wb") as log:
+            code = subprocess.call(
+                command, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        if code != 0:
+            raise RunError(failure(self.log, code))
+        self.take_layer(container, request["diff_ids"])
+
+    def command(self, verb: str, *argv: str) -> list[str]:
+        """buildah's command line."""
+        storage = ("--root", str(self.work / "root"), "--runroot", str(self.work / "runroot"))
+        return [self.program, *storage, "--storage-driver", self.driver, verb, *argv]
+
+    def start(self, image: Path, platform: Platform) -> str:
+        """Make a container of the image, with the first storage that works."""
+        problems = []
+        for self.driver in _STORAGE_DRIVERS:
+            made = self.quiet(
+                "from", "--signature-policy", str(self.work / "policy.json"), "--os", platform.os,
+                "--arch", platform.arch, f"oci-archive:{image}",
+            )  # fmt: skip
+            if made.returncode == 0:
+                return made.stdout.split()[-1]
+            problems.append(f"{self.driver}: {made.stderr.strip()}")
+        raise RunError("buildah cannot open the image:\n" + "\n".join(problems))
+
+    def quiet(self, verb: str, *argv: str) -> subprocess.CompletedProcess[str]:
+        """Run buildah for what it prints."""
+        return subprocess.run(
+            self.command(verb, *argv), env=self.environment, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True,
+        )  # fmt: skip
+
+    def take_layer(self, container: str, diff_ids: Sequence[str]) -> None:
+        """Write the layer that the container has over its image."""
+        out = self.work / "out"
+        made = self.quiet(
+            "commit", "--signature-policy", str(self.work / "policy.json"),
+            "--disable-compression", "--format", "oci", "--quiet", container, f"oci:{out}:run",
+        )  # fmt: skip
+        if made.returncode != 0:
+            raise RunError(f"buildah cannot commit what the command left:\n{made.stderr.strip()}")
+        (entry,) = json.loads((out / "index.json").read_text())["manifests"]
+        manifest = json.loads((out / blob_path(entry["digest"])).read_text())
+        config = json.loads((out / blob_path(manifest["config"]["digest"])).read_text())
+        found = config["rootfs"]["diff_ids"]
+        if found[:-1] != list(diff_ids):
+            raise RunError(f"buildah changed the layers below: {diff_ids} became {found[:-1]}")
+        (out / blob_path(manifest["layers"][-1]["digest"])).rename(self.work / "layer.tar")
+
+
+def failure(log: Path, code: int) -> str:
+    """A command's exit code and the last lines that it printed."""
+    lines = log.read_text(errors="replace").splitlines()
+    # buildah's own repetitions of the exit code.
+    own = ("subprocess exited with status", "Error: exit status", "Error: while running runtime")
+    kept = [line for line in lines if not line.startswith(own)][-_LAST_LINES:]
+    return f"it ended with exit code {code}; its last lines:\n" + "\n".join(
+        f"  | {line}" for line in kept or ["(it printed nothing)"]
+    )

@@ -1,0 +1,89 @@
+"""What an engine needs of the host: programs, emulators, and errors that say what is missing."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from multiarch.core.emulation import how_to_install, is_native, is_registered, qemu_names
+from multiarch.core.errors import MultiarchError
+from multiarch.core.executables.inspection import inspect
+from multiarch.core.executables.reader import ExecutableError
+from multiarch.core.platforms import Platform, host_platform
+
+_BINFMT = Path("/proc/sys/fs/binfmt_misc")
+
+
+class EngineMissing(MultiarchError):
+    """Says that this machine lacks an engine or an emulator, and how to get it."""
+
+
+class RunError(MultiarchError):
+    """Says how a RUN failed, with the last lines that it printed."""
+
+
+@dataclass(frozen=True)
+class Host:
+    """The host as far as engines are concerned: `environment` is the user's own.
+
+    `secrets` maps names to files; `timeout` is in seconds; `network` allows RUN the network.
+    """
+
+    environment: Mapping[str, str]
+    secrets: Mapping[str, str]
+    timeout: int
+    network: bool
+
+    def which(self, *names: str) -> str | None:
+        """The path of the first of these programs that PATH has."""
+        path = self.environment.get("PATH", os.defpath)
+        return next((found for n in names if (found := shutil.which(n, path=path))), None)
+
+    @property
+    def platform(self) -> Platform:
+        """The host's own platform."""
+        return host_platform(platform.system(), platform.machine())
+
+
+def is_static(program: str) -> bool:
+    """Whether an executable needs no interpreter, so that it runs within any root."""
+    try:
+        with open(program, "rb") as file:
+            executable = inspect(file)
+    except (OSError, ExecutableError):
+        return False
+    return executable is not None and executable.is_static
+
+
+def registered(platform: Platform) -> bool:
+    """Whether the kernel already runs the platform's programs through an emulator of the host."""
+    texts = []
+    for file in _BINFMT.glob("*") if _BINFMT.is_dir() else ():
+        if file.name not in ("register", "status"):
+            try:
+                texts.append(file.read_text())
+            except OSError:
+                continue
+    return is_registered(platform, texts)
+
+
+def emulator(host: Host, platform: Platform) -> str | None:
+    """The emulator to register privately; None where the kernel needs none from us.
+
+    Raises EngineMissing that says how to install one.
+    """
+    if is_native(host.platform, platform) or registered(platform):
+        return None
+    names = qemu_names(platform)
+    found = host.which(*names)
+    if found and is_static(found):
+        return found
+    what = f"{found} is not static" if found else f"no {' or '.join(names)} in PATH"
+    raise EngineMissing(
+        f"there is no emulator for `{platform}` on this {host.platform} machine: {what}, and "
+        f"nothing is registered in binfmt_misc. {how_to_install(platform)}"
+    )

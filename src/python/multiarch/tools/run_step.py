@@ -1,0 +1,133 @@
+"""Executes one RUN by an engine, and keeps the layer that it made.
+
+Request: `{"image", "run", "host", "engine", "output"}`: the image so far and `run.json`, both as
+`multiarch.tools.assemble` wrote them; a JSON file with what the host has, which is no part of any
+key; "auto" or an engine's name. `output` becomes the engine's layer, not compressed and not yet
+normal. Exit code 3 says that an engine or an emulator is missing.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from multiarch.core.emulation import is_native, qemu_cpu
+from multiarch.core.errors import bullets
+from multiarch.core.platforms import Platform
+from multiarch.tools.engines import buildah, docker_engine, namespace
+from multiarch.tools.engines.host import EngineMissing, Host, RunError, emulator
+from multiarch.tools.process import run
+
+_MISSING = 3
+
+
+def main(request: Mapping[str, Any]) -> None:
+    """Execute the RUN of one request."""
+    value = json.loads(Path(request["host"]).read_text())
+    host = Host(value["environment"], value["secrets"], value["timeout"], value["network"])
+    step = json.loads(Path(request["run"]).read_text())
+    image = Path(request["image"]).absolute()
+    work = Path(tempfile.mkdtemp(dir=".", prefix="engine-")).absolute()
+    try:
+        chosen = choose(request["engine"], host)
+        (with_buildah if chosen == buildah.NAME else with_docker)(host, work, image, step)
+        shutil.copyfile(work / "layer.tar", request["output"])
+    except EngineMissing as error:
+        print(error, file=sys.stderr)
+        sys.exit(_MISSING)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def choose(name: str, host: Host) -> str:
+    """The engine to use; raises EngineMissing that says what is wrong with each."""
+    engines = {buildah.NAME: buildah.missing, "docker": docker_engine.missing}
+    problems = []
+    for engine in engines if name == "auto" else (name,):
+        problem = engines[engine](host)
+        if problem is None:
+            return engine
+        problems.append(problem)
+    raise EngineMissing(f"no engine can execute RUN on this machine:\n{bullets(problems)}")
+
+
+def settings(host: Host, platform: Platform, *, engine_is_here: bool) -> dict[str, str]:
+    """What the command's environment gets besides its own: QEMU made as old as the variant."""
+    emulated = not engine_is_here or not is_native(host.platform, platform)
+    cpu = qemu_cpu(platform) if emulated else ""
+    return {"QEMU_CPU": cpu} if cpu else {}
+
+
+def with_buildah(host: Host, work: Path, image: Path, step: Mapping[str, Any]) -> None:
+    """Execute the RUN by buildah, in namespaces of its own."""
+    platform = Platform.parse(step["platform"])
+    network = host.network and step["network"] != "none"
+    program = emulator(host, platform)
+    emulators = () if program is None else ((platform, program),)
+    sandbox = namespace.Sandbox(emulators, network)
+    engine = buildah.Buildah(host, work)
+    mounts = [mount_volume(mount, host, work, Path(step_folder(image))) for mount in step["mounts"]]
+    env = settings(host, platform, engine_is_here=True)
+
+    def execute() -> None:
+        try:
+            engine.run(image, step, mounts, env)
+        finally:
+            # Made by the users of the namespace, who alone can remove it.
+            for name in ("root", "runroot"):
+                shutil.rmtree(work / name, ignore_errors=True)
+
+    namespace.call(execute, sandbox, host)
+
+
+def step_folder(image: Path) -> Path:
+    """Where the files of the RUN's mounts are: beside its image."""
+    return image.parent
+
+
+def mount_volume(mount: Mapping[str, Any], host: Host, work: Path, folder: Path) -> str:
+    """A mount as `buildah run --volume` takes it."""
+    target, kind = mount["target"], mount["kind"]
+    if kind == "secret":
+        file = host.secrets.get(mount["id"])
+        if file is None or not Path(file).is_file():
+            known = ", ".join(sorted(host.secrets)) or "none"
+            found = f"its file {file} is not there" if file else f"there are: {known}"
+            raise RunError(
+                f"it needs the secret {mount['id']!r}; {found}. Name its file in "
+                "`[multiarch-engine] secrets`, such as "
+                f'{{"{mount["id"]}": "/path/to/file"}}.'
+            )
+        copy = work / f"secret-{mount['id'].replace('/', '-')}"
+        shutil.copyfile(file, copy)
+        copy.chmod(int(mount["mode"] or "0444", 8))
+        return f"{copy}:{target}:ro"
+    if kind == "bind":
+        return f"{folder / mount['source']}:{target}:ro"
+    scratch = work / "mounts" / str(abs(hash(target)))
+    if kind == "cache":
+        scratch = Path(".engine/caches").absolute() / mount["id"].strip("/").replace("/", "-")
+    scratch.mkdir(parents=True, exist_ok=True)
+    return f"{scratch}:{target}:rw"
+
+
+def with_docker(host: Host, work: Path, image: Path, step: Mapping[str, Any]) -> None:
+    """Execute the RUN by a Docker engine."""
+    if step["mounts"]:
+        raise EngineMissing(
+            "RUN --mount needs buildah (`[multiarch-engine] engine`): a Docker engine may be on "
+            "another machine, and does not see this one's files"
+        )
+    platform = Platform.parse(step["platform"])
+    network = host.network and step["network"] != "none"
+    env = settings(host, platform, engine_is_here=False)
+    docker_engine.Docker(host, work).run(image, step, network, env)
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))
