@@ -336,3 +336,139 @@ def test_patterns() -> None:
     assert [p for p in ("a/b.log", "docs/x", "docs/keep", "x") if ignored(p, rules)] == [
         "a/b.log", "docs/x"
     ]  # fmt: skip
+
+
+def pending(build: Build, dockerfile: str) -> list[dict[str, Any]]:
+    """The commands that the tool asks for, with what an engine is told of each."""
+    (build.root / "Dockerfile").write_text(dockerfile)
+    with pytest.raises(FileNotFoundError, match=r"image\.tar"):
+        build.run(dockerfile)
+    found = json.loads((build.root / "image.json").read_text())["pending"]
+    for step in found:
+        text = (build.root / "pending" / step["id"] / "run.json").read_text()
+        step["run"] = json.loads(text)
+    return found  # type: ignore[no-any-return]
+
+
+def layer(path: Path, *members: tarfile.TarInfo) -> str:
+    """A layer as an engine leaves it."""
+    with tarfile.open(path, "w") as archive:
+        for member in members:
+            archive.addfile(member, io.BytesIO(b"x" * member.size))
+    return str(path)
+
+
+def member(name: str, size: int = 1) -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.size, info.mtime = size, 1_700_000_000
+    return info
+
+
+def test_run_asks_for_its_command_with_its_variables_and_no_more(build: Build) -> None:
+    build.file("f")
+    (found,) = pending(
+        build,
+        "FROM scratch\nCOPY f /\nARG WHO=me\nENV A=1\nLABEL not=asked\nWORKDIR /srv\nUSER 7\n"
+        'RUN make $WHO\nENTRYPOINT ["/x"]\n',
+    )
+    assert (found["id"], found["line"], found["text"]) == ("0.1", 8, "RUN make $WHO")
+    run = found["run"]
+    assert run["argv"] == ["/bin/sh", "-c", "make $WHO"]
+    assert run["env"] == {"WHO": "me", "A": "1"}
+    with tarfile.open(build.root / "pending/0.1/image.tar") as archive:
+        stream = archive.extractfile("manifest.json")
+        assert stream
+        inner = archive.extractfile(json.load(stream)[0]["Config"])
+        assert inner
+        config = json.load(inner)
+    assert config["config"] == {"Env": ["WHO=me", "A=1"], "User": "7", "WorkingDir": "/srv"}
+    assert config["rootfs"]["diff_ids"] == run["diff_ids"]
+
+
+@pytest.mark.parametrize(
+    ("instruction", "argv"),
+    [
+        ('RUN ["/a", "b c"]', ["/a", "b c"]),
+        ("RUN <<EOF\none\ntwo\nEOF", ["/bin/sh", "-c", "one\ntwo\n"]),
+        ("RUN cat <<EOF >/f\none\nEOF", ["/bin/sh", "-c", "cat <<EOF >/f\none\nEOF\n"]),
+        ('SHELL ["/bin/bash", "-ec"]\nRUN x', ["/bin/bash", "-ec", "x"]),
+        ("RUN --network=none a", ["/bin/sh", "-c", "a"]),
+    ],
+)
+def test_each_form_of_run(build: Build, instruction: str, argv: list[str]) -> None:
+    (found,) = pending(build, f"FROM scratch\n{instruction}\n")
+    assert found["run"]["argv"] == argv
+
+
+def test_stages_that_do_not_wait_for_each_other_ask_together(build: Build) -> None:
+    text = (
+        "FROM scratch AS a\nRUN one\nFROM scratch AS b\nRUN two\nFROM a AS c\nRUN three\n"
+        "FROM scratch\nCOPY --from=b /x /\nCOPY --from=c /y /\n"
+    )
+    assert [step["id"] for step in pending(build, text)] == ["0.1", "1.1"]
+
+
+def test_what_an_engine_made_becomes_a_layer_of_ours(build: Build) -> None:
+    path = layer(
+        build.root / "l.tar", member("made"), member("etc/hosts", 0), member("dev/null", 0)
+    )
+    build.changes["runs"] = {"0.1": path}
+    found = build.run("FROM scratch\nRUN make\nUSER 5\n")
+    assert list(found.entries()) == ["made"]
+    assert found.entries()["made"].mtime == 0
+    assert [step["created_by"] for step in found.config["history"]] == ["RUN make", "USER 5"]
+
+
+def test_a_run_cannot_bring_a_file_of_another_platform(build: Build) -> None:
+    data = Elf().bytes()
+    info = member("usr/bin/x", len(data))
+    with tarfile.open(build.root / "l.tar", "w") as archive:
+        archive.addfile(info, io.BytesIO(data))
+    build.changes["runs"] = {"0.1": str(build.root / "l.tar")}
+    with pytest.raises(DockerfileError, match=r"Dockerfile:2: .*puts a file of another platform"):
+        build.run("FROM scratch\nRUN make\n")
+
+
+def test_capabilities_are_in_a_layer_without_an_engine(build: Build) -> None:
+    build.file("server", mode=0o755)
+    build.changes["capabilities"] = {"/server": "cap_net_bind_service=ep"}
+    found = build.run("FROM scratch\nCOPY server /\nUSER 5\n")
+    headers = found.entries()["server"].pax_headers
+    value = headers["SCHILY.xattr.security.capability"].encode("utf-8", "surrogateescape")
+    assert value.hex() == "0100000200040000" + "00" * 12
+    assert found.entries()["server"].mode == 0o755
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "message"),
+    [
+        ({"/serve": "cap_kill=ep"}, "`capabilities` for '/serve': the image has no such file. Did"),
+        ({"/server": "cap_kil=ep"}, "`capabilities` for '/server': there is no capability"),
+    ],
+)
+def test_wrong_capabilities_name_the_field(
+    build: Build, capabilities: dict[str, str], message: str
+) -> None:
+    build.file("server", mode=0o755)
+    build.changes["capabilities"] = capabilities
+    with pytest.raises(MultiarchError, match=message):
+        build.run("FROM scratch\nCOPY server /\n")
+
+
+@pytest.mark.parametrize(
+    ("instruction", "message"),
+    [
+        ("RUN --mount=type=ssh x", "Dockerfile:2: .*the type 'ssh' is not supported"),
+        ("RUN --mount=type=cache,target=rel x", "`target` must be an absolute path"),
+        ("RUN --mount=typ=cache x", "unknown 'typ'. Did you mean `type`"),
+        ("RUN --network=some x", "expected one of default, none, host"),
+        ("RUN --nework=none x", "RUN has no flag '--nework=none' here. Did you mean `network`"),
+        ("RUN --network=none", "RUN needs a command"),
+        ("RUN <<EOF\n#!/bin/python\nEOF", "its own `#!` line is not supported"),
+        ("RUN --mount=source=nofile,target=/x y", "no such file in the build context"),
+        ("RUN --mount=from=nope,target=/x y", "there is no stage 'nope' above"),
+    ],
+)
+def test_each_wrong_run_says_what_is_wrong(build: Build, instruction: str, message: str) -> None:
+    with pytest.raises(MultiarchError, match=message):
+        build.run(f"FROM scratch\n{instruction}\n")

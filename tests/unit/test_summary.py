@@ -34,8 +34,8 @@ def test_few_outputs_stand_one_by_one_and_each_once() -> None:
 
 
 def test_many_outputs_stand_by_target() -> None:
-    many = [row(f"//:t{n}", p, built=n == 0) for n in range(30) for p in ("linux/amd64", "js/wasm")]
+    many = [row(f"//:t{n}", p, built=n == 0) for n in range(40) for p in ("linux/amd64", "js/wasm")]
     lines = render(many).splitlines()
     assert lines[1].split() == ["binary", "//:t0", "2", "3.0", "MB", "2", "built"]
-    assert len(lines) == 1 + 30 + 1
-    assert lines[-1].startswith("60 outputs of 30 targets for 2 platforms, 90.0 MB: 2 built, 58")
+    assert len(lines) == 1 + 40 + 1
+    assert lines[-1].startswith("80 outputs of 40 targets for 2 platforms, 120.0 MB: 2 built, 78")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 # Up to so many outputs stand one by one; beyond, one line per target is easier to read.
-_DETAILED_ROWS = 48
+_DETAILED_ROWS = 64
 
 
 @dataclass(frozen=True, order=True)
@@ -49,7 +49,13 @@ def _table(rows: Sequence[Sequence[str]], right: frozenset[int]) -> list[str]:
 
 def render(rows: Iterable[SummaryRow]) -> str:
     """Lay out all outputs, sorted, with one closing line; the empty string without any."""
-    found = sorted(set(rows))
+    # Pants may compute a delivery twice in one run; what was built once was built.
+    unique: dict[tuple[str, str, str, str], SummaryRow] = {}
+    for row in rows:
+        key = (row.kind, row.target, row.platform, row.digest)
+        if key not in unique or row.built:
+            unique[key] = row
+    found = sorted(unique.values())
     if not found:
         return ""
     if len(found) <= _DETAILED_ROWS:

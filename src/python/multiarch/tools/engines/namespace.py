@@ -107,8 +107,8 @@ def _register(emulators: tuple[tuple[Platform, str], ...]) -> None:
     if _libc.mount(b"binfmt_misc", target, b"binfmt_misc", 0, None) != 0:
         error = os.strerror(ctypes.get_errno())
         raise EngineMissing(
-            f"{emulators[0][1]} is there, but a user namespace cannot mount binfmt_misc ({error}): that "
-            f"needs Linux 6.7, and this is {os.uname().release}. An administrator can "
+            f"{emulators[0][1]} is there, but a user namespace cannot mount binfmt_misc ({error}): "
+            f"that needs Linux 6.7, and this is {os.uname().release}. An administrator can "
             "register the emulators with the flags F and P (Debian and Ubuntu: `apt-get install "
             "qemu-user-static binfmt-support`)."
         )
