@@ -191,7 +191,7 @@ def problem(work: Path, text: str, platform: str = "linux/arm64", **changes: Any
     """What is said of the first RUN of a Dockerfile, which must fail."""
     require("buildah")
     runs = Runs(work, changes.pop("engine", "buildah"), **changes)
-    with pytest.raises(AssertionError, match="returncode == 0|it |engine|emulator") as failed:
+    with pytest.raises(AssertionError, match=r"it |engine|emulator") as failed:
         runs.build(text, platform)
     return str(failed.value)
 

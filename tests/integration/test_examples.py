@@ -175,8 +175,13 @@ def test_skopeo_and_umoci_accept_every_layout(
 def test_the_summary_names_every_output_once(examples: Repository) -> None:
     printed = examples.pants("package", "examples::").stderr
     rows = re.findall(r"^(binary|image|list) +(\S+) +(.+?)  ", printed, re.M)
-    assert len(rows) == len(set(rows)) == 42
-    assert " 0 built, 42 cached" in printed
+    assert len(rows) == len(set(rows))
+    # The image with RUN is left out where its base was not made or an engine is missing.
+    expected = 49 if "report:list" in printed else 42
+    assert len(rows) == expected
+    assert f" 0 built, {expected} cached" in printed
+    if os.environ.get("MULTIARCH_REQUIRE_ENGINES"):
+        assert expected == 49
 
 
 def tree_sums(root: Path) -> dict[str, str]:
@@ -197,7 +202,10 @@ def test_two_clones_with_their_own_caches_give_equal_trees(
         root.mkdir()
         copy_examples(root)
         found = Repository(root, store=root / ".caches")
-        small = '{"server": ["linux/amd64", "linux/arm/v6"], "client": ["windows/amd64"]}'
+        small = (
+            '{"server": ["linux/amd64", "linux/arm/v6"], "client": ["windows/amd64"], '
+            '"debian": ["linux/amd64"]}'
+        )
         found.pants("--no-pantsd", f"--multiarch-sets={small}", "package", "examples::")
         sums.append(tree_sums(root / "dist"))
     first, second = sums
