@@ -149,6 +149,7 @@ def render() -> str:
     from multiarch.backend.register import target_types
     from multiarch.backend.subsystems.go_toolchain import GoToolchainSubsystem
     from multiarch.backend.subsystems.multiarch import MultiarchSubsystem
+    from multiarch.backend.subsystems.multiarch_engine import MultiarchEngineSubsystem
 
     targets = list(target_types())
     generators = {t.generated_target_cls: t for t in targets if hasattr(t, "generated_target_cls")}
@@ -162,7 +163,7 @@ def render() -> str:
         if target in generators:
             lines += target_lines(target, fields_of(generators[target]))
     lines.append("## Options in `pants.toml`\n")
-    for subsystem in (MultiarchSubsystem, GoToolchainSubsystem):
+    for subsystem in (MultiarchSubsystem, MultiarchEngineSubsystem, GoToolchainSubsystem):
         lines += option_lines(subsystem)
     return HEADER + "\n".join(lines).rstrip() + "\n"
 

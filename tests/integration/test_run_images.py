@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import tarfile
 import uuid
 from collections.abc import Iterator
 
@@ -91,6 +93,24 @@ def test_without_an_engine_everything_else_is_built(repository: Repository) -> N
     failed = repository.pants(engine, "package", "img::", env={**NO_DOCKER, "CI": "1"}, check=False)
     assert failed.returncode == 1
     assert 'missing_engine = "skip"` everything else is built' in failed.stderr
+
+
+def test_an_image_is_the_base_of_another(repository: Repository) -> None:
+    repository.write(
+        "over/BUILD",
+        'multiarch_image(name="over", bases=["img:plain"], platforms=["linux/s390x"],'
+        ' instructions=["FROM plain", "USER 5"])\n',
+    )
+    repository.pants("package", "img:plain", "over")
+    layers = []
+    for path in ("img/plain/linux/s390x/plain.tar", "over/over/linux/s390x/over.tar"):
+        with tarfile.open(repository.root / "dist" / path) as archive:
+            stream = archive.extractfile("manifest.json")
+            assert stream
+            layers.append(json.load(stream)[0]["Layers"])
+    assert layers[0] == layers[1]
+    shown = repository.pants("dependencies", "over:over#linux/s390x").stdout.split()
+    assert shown == ["img:plain#linux/s390x"]
 
 
 def test_a_base_that_was_not_made_says_how_to_make_it(repository: Repository) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from pants.build_graph.address import Address
 from pants.core.goals.package import BuiltPackage, BuiltPackageArtifact, PackageFieldSet
 from pants.core.util_rules.source_files import SourceFiles, SourceFilesRequest
-from pants.engine.addresses import Addresses, UnparsedAddressInputs
+from pants.engine.addresses import UnparsedAddressInputs
 from pants.engine.engine_aware import EngineAwareParameter
 from pants.engine.fs import (
     AddPrefix,
@@ -254,6 +254,43 @@ async def image_binaries(request: ImageBinariesRequest) -> ImageBinaries:
 
 
 @dataclass(frozen=True)
+class ImageBasesRequest:
+    """The bases of one platform's image, by the address of the image."""
+
+    address: Address
+
+
+@dataclass(frozen=True)
+class ImageBases:
+    """The bases by the Dockerfile's name of each; an image is one of the same platform."""
+
+    files: tuple[tuple[str, Address], ...]
+    images: tuple[tuple[str, Address], ...]
+
+
+@rule(level=LogLevel.DEBUG)
+async def image_bases(request: ImageBasesRequest) -> ImageBases:
+    target = await _target(request.address)
+    platform = target[ImagePlatformField].value or ""
+    inputs = target[ImageBasesField].to_unparsed_address_inputs()
+    files, images = [], []
+    for base in await Get(UnexpandedTargets, UnparsedAddressInputs, inputs):
+        name = base.address.target_name
+        if isinstance(base, MultiarchImageTarget):
+            images.append((name, base.address.create_generated(platform)))
+        elif base.has_field(ImagePlatformField):
+            images.append((name, base.address))
+        elif base.has_field(ImageBaseSourcesField):
+            files.append((name, base.address))
+        else:
+            raise MultiarchError(
+                f"{request.address}: `bases` names {base.address}, a `{base.alias}`; it takes "
+                "`image_base` and `multiarch_image` targets."
+            )
+    return ImageBases(tuple(files), tuple(images))
+
+
+@dataclass(frozen=True)
 class ImageDependenciesFieldSet(FieldSet):
     """Images have their binaries and bases inferred."""
 
@@ -273,9 +310,10 @@ async def infer_image_dependencies(request: InferImageDependencies) -> InferredD
     target = await _target(request.field_set.address)
     binaries, bases = await MultiGet(
         Get(ImageBinaries, ImageBinariesRequest(target.address)),
-        Get(Addresses, UnparsedAddressInputs, target[ImageBasesField].to_unparsed_address_inputs()),
+        Get(ImageBases, ImageBasesRequest(target.address)),
     )
-    return InferredDependencies(sorted((*binaries.addresses, *bases)))
+    based_on = (address for _, address in (*bases.files, *bases.images))
+    return InferredDependencies(sorted((*binaries.addresses, *based_on)))
 
 
 @dataclass(frozen=True)
@@ -314,7 +352,7 @@ async def collect_context(request: ContextRequest) -> Context:
             d[SourcesField]
             for d in dependencies
             if d.has_field(SourcesField) and not d.has_field(ImageBaseSourcesField)
-            if not d.has_field(GoBinaryPlatformField)
+            if not d.has_field(GoBinaryPlatformField) and not d.has_field(ImagePlatformField)
         ),
     )
     inside = [f for f in sources.snapshot.files if context_path(f, directory) != f]
@@ -462,11 +500,21 @@ async def build_image(request: BuildImageRequest, multiarch: MultiarchSubsystem)
     target = await _target(request.address)
     address = request.address
     platform = Platform.parse(target[ImagePlatformField].value or "")
-    context, names, bases = await MultiGet(
+    context, names, based_on = await MultiGet(
         Get(Context, ContextRequest(address)),
         Get(ImageBinaries, ImageBinariesRequest(address)),
-        Get(Targets, UnparsedAddressInputs, target[ImageBasesField].to_unparsed_address_inputs()),
+        Get(ImageBases, ImageBasesRequest(address)),
     )
+    wrapped = await MultiGet(
+        Get(WrappedTarget, WrappedTargetRequest(a, description_of_origin="`bases`"))
+        for _, a in based_on.files
+    )
+    bases = [w.target for w in wrapped]
+    images = await MultiGet(Get(BuiltImage, BuildImageRequest(a)) for _, a in based_on.images)
+    for image in images:
+        if image.skipped:
+            reason = f"{address}: its base was left out: {image.skipped}"
+            return BuiltImage(address, platform, EMPTY_DIGEST, "", (), reason)
     binaries = await MultiGet(Get(GoBinary, GoBinaryRequest(a)) for a in names.addresses)
     built = await MultiGet(Get(BuiltBinary, BuildBinaryRequest(b)) for b in binaries)
     failures = tuple(dict.fromkeys(f for b in built for f in b.failures))
@@ -494,8 +542,15 @@ async def build_image(request: BuildImageRequest, multiarch: MultiarchSubsystem)
         base.address.target_name: layout_path(base.address.target_name, sources.snapshot.files)
         for base, sources in zip(bases, base_sources)
     }
+    image_digests = await MultiGet(
+        Get(Digest, AddPrefix(image.digest, f"bases/{name}"))
+        for (name, _), image in zip(based_on.images, images)
+    )
+    base_paths.update((name, f"bases/{name}/image.tar") for name, _ in based_on.images)
     programs = await MultiGet(Get(Digest, AddPrefix(b.digest, "context/bin")) for b in built)
-    inputs = await Get(Digest, MergeDigests((context.digest, *programs, *base_digests)))
+    inputs = await Get(
+        Digest, MergeDigests((context.digest, *programs, *base_digests, *image_digests))
+    )
     request_ = image_request(target, platform, context.dockerfile, base_paths, multiarch)
     runs: dict[str, ExecutedRun] = {}
     while True:

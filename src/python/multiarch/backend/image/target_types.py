@@ -96,7 +96,12 @@ class ImageBasesField(SpecialCasedDependencies):
     """Bases that the Dockerfile names."""
 
     alias = "bases"
-    help = "The `image_base` targets that the Dockerfile's FROM lines name by target name."
+    help = help_text(
+        """
+        What the Dockerfile's FROM lines name by target name: `image_base` targets, or other
+        `multiarch_image` targets, whose image of the same platform is then the base.
+        """
+    )
 
 
 class ImageBuildArgsField(DictStringToStringField):

@@ -73,7 +73,7 @@ class MultiarchEngineSubsystem(Subsystem):
         default={},
         help=softwrap(
             """
-            Files for `RUN --mount=type=secret,id=NAME`: `{"token": "/home/me/.token"}`. Neither
+            Files for `RUN --mount=type=secret,id=NAME`: `{"token": "/path/to/token"}`. Neither
             path nor content is part of a layer, a cache key or a log.
             """
         ),
