@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from multiarch.core.dockerfile.errors import DockerfileError
 from multiarch.core.dockerfile.stages import exec_form, expanded
@@ -17,6 +18,7 @@ DEFAULT_SHELL = ("/bin/sh", "-c")
 _NETWORKS = ("default", "none", "host")
 _MOUNT_KINDS = ("bind", "cache", "secret", "tmpfs")
 _SYNONYMS = {"destination": "target", "dst": "target", "src": "source", "ro": "readonly"}
+_Fail = Callable[[str], DockerfileError]
 _MOUNT_KEYS = (
     *("type", "target", "source", "from", "id", "required", "readonly", "rw", "readwrite"),
     *("sharing", "mode", "uid", "gid", "env", "size"),
@@ -36,7 +38,6 @@ class Mount:
     source: str = ""
     origin: str = ""
     id: str = ""
-    required: bool = False
     mode: str = ""
 
 
@@ -61,48 +62,70 @@ def run_step(
     Variables are the shell's own business in the command; in the flags they are expanded here.
     """
 
-    def fail(problem: str) -> DockerfileError:
-        return DockerfileError(source.file, instruction.line, problem)
-
     rest, flags = instruction.rest, []
     while rest.startswith("--"):
         word, _, rest = rest.partition(" ")
         rest = rest.lstrip()
         flags.append(expanded(source, instruction, word, variables))
+    fail = partial(DockerfileError, source.file, instruction.line)
+    mounts, network = _flags(flags, fail)
+    if not rest:
+        raise fail("RUN needs a command")
+    words = exec_form(rest)
+    argv = tuple(words) if words is not None else (*shell, _command(rest, instruction, fail))
+    return RunStep(argv, mounts, network)
+
+
+def _flags(flags: Sequence[str], fail: _Fail) -> tuple[tuple[Mount, ...], str]:
     mounts, network = [], "default"
     for flag in flags:
         name, _, value = flag[2:].partition("=")
         if name == "mount":
             mounts.append(_mount(value, fail))
-        elif name == "network":
-            if value not in _NETWORKS:
-                raise fail(f"--network={value}: expected one of {', '.join(_NETWORKS)}")
+        elif name == "network" and value in _NETWORKS:
             network = value
-        elif name == "security" and value == "sandbox":
-            continue
-        else:
+        elif name == "network":
+            raise fail(f"--network={value}: expected one of {', '.join(_NETWORKS)}")
+        elif (name, value) != ("security", "sandbox"):
             known = ("mount", "network", "security")
             raise fail(f"RUN has no flag {flag!r} here.{did_you_mean(name, known)}")
-    if not rest:
-        raise fail("RUN needs a command")
-    words = exec_form(rest)
-    if words is not None:
-        return RunStep(tuple(words), tuple(mounts), network)
-    command = rest
-    if instruction.heredocs and heredoc_name(rest) is not None:
-        command = instruction.heredocs[0].content
-        if command.startswith("#!"):
-            raise fail(
-                "a here-document with its own `#!` line is not supported; write `RUN <<EOF "
-                "INTERPRETER` the other way round: `RUN INTERPRETER <<EOF`"
-            )
-    elif instruction.heredocs:
-        parts = (f"{h.content}{h.name}\n" for h in instruction.heredocs)
-        command = f"{rest}\n{''.join(parts)}"
-    return RunStep((*shell, command), tuple(mounts), network)
+    return tuple(mounts), network
 
 
-def _mount(text: str, fail: Callable[[str], DockerfileError]) -> Mount:
+def _command(rest: str, instruction: Instruction, fail: _Fail) -> str:
+    """The text for the shell; a here-document alone is the command itself."""
+    if not instruction.heredocs:
+        return rest
+    if heredoc_name(rest) is None:
+        return f"{rest}\n" + "".join(f"{h.content}{h.name}\n" for h in instruction.heredocs)
+    command = instruction.heredocs[0].content
+    if command.startswith("#!"):
+        raise fail(
+            "a here-document with its own `#!` line is not supported; write `RUN INTERPRETER "
+            "<<EOF` instead of `RUN <<EOF`"
+        )
+    return command
+
+
+def _mount(text: str, fail: _Fail) -> Mount:
+    values = _mount_values(text, fail)
+    kind, id, target = values.get("type", "bind"), values.get("id", ""), values.get("target", "")
+    if kind == "secret":
+        id = id or values.get("source", "") or target.rpartition("/")[2]
+        target = target or f"/run/secrets/{id}"
+    if not target.startswith("/"):
+        raise fail(f"--mount={text}: `target` must be an absolute path")
+    return Mount(
+        kind,
+        target,
+        values.get("source", "") if kind == "bind" else "",
+        values.get("from", ""),
+        id or target,
+        values.get("mode", ""),
+    )
+
+
+def _mount_values(text: str, fail: _Fail) -> dict[str, str]:
     values: dict[str, str] = {}
     for part in text.split(","):
         name, equals, value = part.partition("=")
@@ -118,21 +141,4 @@ def _mount(text: str, fail: Callable[[str], DockerfileError]) -> Mount:
         )
     if "env" in values:
         raise fail(f"--mount={text}: `env` is not supported; read the secret from its file")
-    id = values.get("id", "")
-    target = values.get("target", "")
-    if kind == "secret":
-        id = id or values.get("source", "") or target.rpartition("/")[2]
-        target = target or f"/run/secrets/{id}"
-    if not target.startswith("/"):
-        raise fail(f"--mount={text}: `target` must be an absolute path")
-    if kind in ("secret", "cache") and not (id := id or target):
-        raise fail(f"--mount={text}: `id` is missing")
-    return Mount(
-        kind,
-        target,
-        values.get("source", "") if kind == "bind" else "",
-        values.get("from", ""),
-        id,
-        values.get("required", "").lower() in ("true", "1"),
-        values.get("mode", ""),
-    )
+    return values

@@ -41,6 +41,20 @@ def changes(
     the step itself had mounted: what was made there to mount on goes, with its empty parents.
     """
     kept = {path: _normal(entry) for path, entry in after.items() if not _is_debris(path)}
+    _drop_mount_points(kept, before, mounted)
+    changed = {
+        path: entry
+        for path, entry in kept.items()
+        if path not in before or not _same(_normal(before[path]), entry, read)
+    }
+    found = {**_with_links(changed), **_whiteouts(before, kept)}
+    return tuple(found[path] for path in sorted(found, key=lambda p: p.encode()))
+
+
+def _drop_mount_points(
+    kept: dict[str, Entry], before: Mapping[str, Entry], mounted: tuple[str, ...]
+) -> None:
+    """Take away what engines made to mount on, where it is new and nothing else is in it."""
     parents = []
     for path in mounted:
         for made in [p for p in kept if p not in before and f"{p}/".startswith(f"{path}/")]:
@@ -51,13 +65,6 @@ def changes(
         new = path in kept and path not in before
         if new and not any(other.startswith(f"{path}/") for other in kept):
             del kept[path]
-    changed = {
-        path: entry
-        for path, entry in kept.items()
-        if path not in before or not _same(_normal(before[path]), entry, read)
-    }
-    found = {**_with_links(changed), **_whiteouts(before, kept)}
-    return tuple(found[path] for path in sorted(found, key=lambda p: p.encode()))
 
 
 def _is_debris(path: str) -> bool:
