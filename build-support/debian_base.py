@@ -16,13 +16,14 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src/python"))
 
 from multiarch.core.oci.config import ImageConfig
-from multiarch.core.oci.descriptor import OCI, Descriptor, canonical_json, digest_of
+from multiarch.core.oci.descriptor import OCI, Descriptor, canonical_json, digest_of, manifest_json
 from multiarch.core.oci.layer import Entry, with_parents, write_tar
 from multiarch.core.oci.layout import LAYOUT_FILE, blob_path
 from multiarch.core.platforms import Platform
@@ -36,8 +37,10 @@ ARCHITECTURES = {
     "ppc64el": "linux/ppc64le",
     "s390x": "linux/s390x",
 }
-PACKAGES = ("dash", "coreutils", "libc6", "libcap2", "libcap2-bin", "libselinux1", "libpcre2-8-0")
-MORE_PACKAGES = ("libacl1", "libattr1", "libgmp10", "libgcc-s1")
+PACKAGES = (
+    *("dash", "coreutils", "libc6", "libcap2", "libcap2-bin", "libselinux1", "libpcre2-8-0"),
+    *("libacl1", "libattr1", "libgmp10", "libgcc-s1"),
+)
 LEFT_OUT = ("usr/share/doc/", "usr/share/man/", "usr/share/locale/", "usr/share/info/")
 MERGED = ("bin", "lib", "lib64", "sbin")
 
@@ -99,15 +102,9 @@ def image(plain: bytes, platform: Platform, blobs: dict[str, bytes]) -> Descript
         "build-support/debian_base.py", 0, diff_id=digest_of(plain)
     )
     config = canonical_json(described.as_json(0))
-    manifest = canonical_json({
-        "schemaVersion": 2,
-        "mediaType": OCI.manifest,
-        "config": Descriptor.of(OCI.config, config).as_json(),
-        "layers": [Descriptor.of(OCI.layer, layer).as_json()],
-    })  # fmt: skip
+    manifest = manifest_json(OCI, config, [Descriptor.of(OCI.layer, layer)])
     blobs.update((digest_of(data), data) for data in (layer, config, manifest))
-    found = Descriptor.of(OCI.manifest, manifest)
-    return Descriptor(found.media_type, found.digest, found.size, platform)
+    return replace(Descriptor.of(OCI.manifest, manifest), platform=platform)
 
 
 def main() -> int:
@@ -123,7 +120,7 @@ def main() -> int:
             print(f"Debian packages for {architecture}", flush=True)
             folder = Path(scratch, architecture)
             apt(folder, architecture, "update")
-            apt(folder, architecture, "download", *PACKAGES, *MORE_PACKAGES)
+            apt(folder, architecture, "download", *PACKAGES)
             manifests.append(image(root(folder), Platform.parse(text), blobs).as_json())
     files = {blob_path(digest): data for digest, data in blobs.items()}
     files["oci-layout"] = LAYOUT_FILE

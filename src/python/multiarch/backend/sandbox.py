@@ -184,20 +184,34 @@ def _exists(name: str) -> bool:
         return False
 
 
+def note_process(
+    what: str, text: str, *, caches: FrozenDict[str, str], folder: str, name: str
+) -> Process:
+    """A process of this Pants run that notes something of the host in a named cache.
+
+    Whoever reads the file `name` of the cache mounted at `folder` has it in no key.
+    """
+    script = f'printf %s "$0" >{folder}/tmp.$$ && mv -f {folder}/tmp.$$ {folder}/{name}'
+    return Process(
+        ("/bin/sh", "-c", script, text),
+        description=f"Note {what}",
+        env={"PATH": SHELL_PATH},
+        append_only_caches=caches,
+        cache_scope=ProcessCacheScope.PER_SESSION,
+        level=LogLevel.DEBUG,
+    )
+
+
 @rule(desc="Note the Python interpreter for sandboxed tools", level=LogLevel.DEBUG)
 async def note_interpreter() -> Interpreter:
-    script = 'printf %s "$0" >.python/tmp.$$ && mv -f .python/tmp.$$ .python/interpreter'
-    await Get(
-        ProcessResult,
-        Process(
-            ("/bin/sh", "-c", script, sys.executable),
-            description="Note the Python interpreter for sandboxed tools",
-            env={"PATH": SHELL_PATH},
-            append_only_caches=_CACHE,
-            cache_scope=ProcessCacheScope.PER_SESSION,
-            level=LogLevel.DEBUG,
-        ),
+    process = note_process(
+        "the Python interpreter for sandboxed tools",
+        sys.executable,
+        caches=_CACHE,
+        folder=".python",
+        name="interpreter",
     )
+    await Get(ProcessResult, Process, process)
     return Interpreter()
 
 

@@ -49,6 +49,7 @@ from multiarch.core.oci.descriptor import (
     OciError,
     canonical_json,
     digest_of,
+    manifest_json,
 )
 from multiarch.core.oci.layer import GZIP_HEADER, Entry, with_parents, write_tar
 from multiarch.core.oci.layout import (
@@ -513,15 +514,9 @@ def image_blobs(
 ) -> tuple[Descriptor, dict[str, bytes]]:
     """Make config and manifest; returns the manifest's descriptor and every blob by digest."""
     config_data = canonical_json(config.as_json(epoch))
-    manifest: dict[str, Any] = {
-        "schemaVersion": 2,
-        "mediaType": types.manifest,
-        "config": Descriptor.of(types.config, config_data).as_json(),
-        "layers": [layer.descriptor.as_json() for layer in layers],
-    }
-    if annotations:
-        manifest["annotations"] = {name: annotations[name] for name in sorted(annotations)}
-    manifest_data = canonical_json(manifest)
+    manifest_data = manifest_json(
+        types, config_data, (layer.descriptor for layer in layers), annotations=annotations
+    )
     descriptor = replace(
         Descriptor.of(types.manifest, manifest_data),
         platform=config.platform,

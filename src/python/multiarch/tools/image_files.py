@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from multiarch.core.oci.changes import WHITEOUT
 from multiarch.core.oci.descriptor import OciError
 from multiarch.core.oci.layer import Entry, paths_of, xattrs_of
 from multiarch.core.oci.layout import LayoutSource
 
-_WHITEOUT = ".wh."
 _OPAQUE = ".wh..wh..opq"
 
 
@@ -86,8 +86,8 @@ def layer_tree(tree: Tree, data: bytes) -> Tree:
             if name == _OPAQUE:
                 for old in [p for p in found if p.startswith(f"{directory}/")]:
                     del found[old]
-            elif name.startswith(_WHITEOUT):
-                removed = posixpath.join(directory, name[len(_WHITEOUT) :])
+            elif name.startswith(WHITEOUT):
+                removed = posixpath.join(directory, name[len(WHITEOUT) :])
                 for old in [p for p in found if p == removed or p.startswith(f"{removed}/")]:
                     del found[old]
             else:

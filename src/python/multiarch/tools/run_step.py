@@ -16,14 +16,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from multiarch.core.emulation import is_native, qemu_cpu
+from multiarch.core.emulation import qemu_cpu
 from multiarch.core.errors import bullets
 from multiarch.core.platforms import Platform
 from multiarch.tools.engines import buildah, docker_engine, namespace
-from multiarch.tools.engines.host import EngineMissing, Host, RunError, emulator
+from multiarch.tools.engines.host import MISSING_EXIT_CODE, EngineMissing, Host, RunError, emulator
 from multiarch.tools.process import run
-
-_MISSING = 3
 
 
 def main(request: Mapping[str, Any]) -> None:
@@ -39,7 +37,7 @@ def main(request: Mapping[str, Any]) -> None:
         shutil.copyfile(work / "layer.tar", request["output"])
     except EngineMissing as error:
         print(error, file=sys.stderr)
-        sys.exit(_MISSING)
+        sys.exit(MISSING_EXIT_CODE)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
@@ -56,10 +54,9 @@ def choose(name: str, host: Host) -> str:
     raise EngineMissing(f"no engine can execute RUN on this machine:\n{bullets(problems)}")
 
 
-def settings(host: Host, platform: Platform, *, engine_is_here: bool) -> dict[str, str]:
+def settings(platform: Platform) -> dict[str, str]:
     """What the command's environment gets besides its own: QEMU made as old as the variant."""
-    emulated = not engine_is_here or not is_native(host.platform, platform)
-    cpu = qemu_cpu(platform) if emulated else ""
+    cpu = qemu_cpu(platform)
     return {"QEMU_CPU": cpu} if cpu else {}
 
 
@@ -71,8 +68,8 @@ def with_buildah(host: Host, work: Path, image: Path, step: Mapping[str, Any]) -
     emulators = () if program is None else ((platform, program),)
     sandbox = namespace.Sandbox(emulators, network)
     engine = buildah.Buildah(host, work)
-    mounts = [mount_volume(mount, host, work, Path(step_folder(image))) for mount in step["mounts"]]
-    env = settings(host, platform, engine_is_here=True)
+    mounts = [mount_volume(mount, host, work, image.parent) for mount in step["mounts"]]
+    env = settings(platform)
 
     def execute() -> None:
         try:
@@ -83,11 +80,6 @@ def with_buildah(host: Host, work: Path, image: Path, step: Mapping[str, Any]) -
                 shutil.rmtree(work / name, ignore_errors=True)
 
     namespace.call(execute, sandbox, host)
-
-
-def step_folder(image: Path) -> Path:
-    """Where the files of the RUN's mounts are: beside its image."""
-    return image.parent
 
 
 def mount_volume(mount: Mapping[str, Any], host: Host, work: Path, folder: Path) -> str:
@@ -125,7 +117,7 @@ def with_docker(host: Host, work: Path, image: Path, step: Mapping[str, Any]) ->
         )
     platform = Platform.parse(step["platform"])
     network = host.network and step["network"] != "none"
-    env = settings(host, platform, engine_is_here=False)
+    env = settings(platform)
     docker_engine.Docker(host, work).run(image, step, network, env)
 
 

@@ -466,33 +466,10 @@ def layout_path(name: str, files: Iterable[str]) -> str:
     )
 
 
-@dataclass(frozen=True)
-class PendingRunRequest:
-    """One RUN that `multiarch.tools.assemble` waits for; `output` is all that the tool wrote."""
-
-    address: str
-    output: Digest
-    id: str
-    platform: str
-    where: str
-    text: str
-
-
 def pending_step(value: Mapping[str, Any]) -> tuple[str, str, str, str]:
     """Read one entry of the tool's `pending`: id, platform, file and line, instruction."""
     where = f"{value['file']}:{value['line']}"
     return value["id"], value["platform"], where, value["text"]
-
-
-@rule(level=LogLevel.DEBUG)
-async def execute_pending_run(request: PendingRunRequest) -> ExecutedRun:
-    folder = f"pending/{request.id}"
-    found = await Get(Digest, DigestSubset(request.output, PathGlobs([f"{folder}/**"])))
-    digest = await Get(Digest, RemovePrefix(found, folder))
-    return await Get(
-        ExecutedRun,
-        ExecuteRunRequest(request.address, request.platform, digest, request.where, request.text),
-    )
 
 
 @rule(desc="Assemble an image", level=LogLevel.DEBUG)
@@ -580,7 +557,7 @@ async def build_image(request: BuildImageRequest, multiarch: MultiarchSubsystem)
         if not pending:
             break
         made = await MultiGet(
-            Get(ExecutedRun, PendingRunRequest(str(address), result.output_digest, *step))
+            Get(ExecutedRun, ExecuteRunRequest(str(address), result.output_digest, *step))
             for step in map(pending_step, pending)
         )
         missing = tuple(run.missing for run in made if run.missing)

@@ -8,28 +8,25 @@ are one cached result on every machine, and no secret's path or content is in a 
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pants.engine.env_vars import CompleteEnvironmentVars
-from pants.engine.fs import Digest
+from pants.engine.fs import Digest, DigestSubset, PathGlobs, RemovePrefix
 from pants.engine.process import (
     FallibleProcessResult,
     Process,
-    ProcessCacheScope,
     ProcessResult,
     ProcessResultMetadata,
 )
-from pants.engine.rules import Get, collect_rules, rule
+from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
 
-from multiarch.backend.sandbox import SHELL_PATH, ToolProcess, request_json
+from multiarch.backend.sandbox import ToolProcess, note_process, request_json
 from multiarch.backend.subsystems.multiarch_engine import MultiarchEngineSubsystem
 from multiarch.core.errors import MultiarchError
-
-logger = logging.getLogger(__name__)
+from multiarch.tools.engines.host import MISSING_EXIT_CODE
 
 _CACHE = FrozenDict({"multiarch_engine": ".engine"})
 _PASSED = (
@@ -38,7 +35,6 @@ _PASSED = (
 )
 # The Docker SDK and what it needs.
 _DOCKER = ("docker", "requests", "urllib3", "idna", "certifi", "charset-normalizer")
-_MISSING = 3
 
 
 @dataclass(frozen=True)
@@ -55,14 +51,15 @@ class EngineHost:
 
 @dataclass(frozen=True)
 class ExecuteRunRequest:
-    """One RUN: `digest` has `image.tar`, `run.json` and its mounts' files.
+    """One RUN that `multiarch.tools.assemble` waits for; `output` is all that the tool wrote.
 
     `where` is its file and line, `text` the instruction: for people, not for the key.
     """
 
     address: str
+    output: Digest
+    id: str
     platform: str
-    digest: Digest
     where: str
     text: str
 
@@ -86,24 +83,24 @@ async def note_host(
         "timeout": options.run_timeout,
         "network": options.run_network,
     }
-    script = 'printf %s "$0" >.engine/tmp.$$ && mv -f .engine/tmp.$$ .engine/host.json'
-    await Get(
-        ProcessResult,
-        Process(
-            ("/bin/sh", "-c", script, json.dumps(note, sort_keys=True)),
-            description="Note what the host has for engines",
-            env={"PATH": SHELL_PATH},
-            append_only_caches=_CACHE,
-            cache_scope=ProcessCacheScope.PER_SESSION,
-            level=LogLevel.DEBUG,
-        ),
+    process = note_process(
+        "what the host has for engines",
+        json.dumps(note, sort_keys=True),
+        caches=_CACHE,
+        folder=".engine",
+        name="host.json",
     )
+    await Get(ProcessResult, Process, process)
     return EngineHost(options.is_error(environment))
 
 
 @rule(desc="Execute RUN", level=LogLevel.DEBUG)
 async def execute_run(request: ExecuteRunRequest, options: MultiarchEngineSubsystem) -> ExecutedRun:
-    host = await Get(EngineHost, EngineHostRequest())
+    folder = f"pending/{request.id}"
+    host, found = await MultiGet(
+        Get(EngineHost, EngineHostRequest()),
+        Get(Digest, DigestSubset(request.output, PathGlobs([f"{folder}/**"]))),
+    )
     value = {
         "image": "image.tar",
         "run": "run.json",
@@ -117,7 +114,7 @@ async def execute_run(request: ExecuteRunRequest, options: MultiarchEngineSubsys
             "multiarch.tools.run_step",
             request_json(value),
             f"{request.text} for {request.platform} in {request.address}",
-            input_digest=request.digest,
+            input_digest=await Get(Digest, RemovePrefix(found, folder)),
             output_files=("layer.tar",),
             wheels=_DOCKER,
             caches=_CACHE,
@@ -126,7 +123,7 @@ async def execute_run(request: ExecuteRunRequest, options: MultiarchEngineSubsys
     result = await Get(FallibleProcessResult, Process, process)
     where = f"{request.where}: {request.text!r} for `{request.platform}`"
     problem = result.stderr.decode(errors="replace").strip()
-    if result.exit_code == _MISSING:
+    if result.exit_code == MISSING_EXIT_CODE:
         text = f"{request.address}: {where}: {problem}"
         if host.missing_is_error:
             raise MultiarchError(

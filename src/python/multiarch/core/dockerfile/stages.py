@@ -25,7 +25,6 @@ _FLAGS: Mapping[str, tuple[str, ...]] = {
     "ADD": ("chown", "chmod", "link", "keep-git-dir", "checksum", "exclude"),
     "COPY": ("chown", "chmod", "from", "link", "parents", "exclude"),
     "FROM": ("platform",),
-    "RUN": ("mount", "network", "security"),
     "HEALTHCHECK": ("interval", "timeout", "start-period", "start-interval", "retries"),
 }
 # Accepted and without effect here, or not (yet) supported.

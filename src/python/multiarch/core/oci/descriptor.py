@@ -8,8 +8,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from multiarch.core.errors import MultiarchError
@@ -115,6 +116,25 @@ class Descriptor:
             if self.os_version:
                 found["platform"]["os.version"] = self.os_version
         return found
+
+
+def manifest_json(
+    types: MediaTypes,
+    config: bytes,
+    layers: Iterable[Descriptor],
+    *,
+    annotations: Mapping[str, str] = MappingProxyType({}),
+) -> bytes:
+    """The bytes of an image's manifest (OCI image-spec, manifest.md); annotations are sorted."""
+    manifest: dict[str, Any] = {
+        "schemaVersion": 2,
+        "mediaType": types.manifest,
+        "config": Descriptor.of(types.config, config).as_json(),
+        "layers": [layer.as_json() for layer in layers],
+    }
+    if annotations:
+        manifest["annotations"] = {name: annotations[name] for name in sorted(annotations)}
+    return canonical_json(manifest)
 
 
 def parse_platform(value: Mapping[str, Any], *, where: str) -> Platform:

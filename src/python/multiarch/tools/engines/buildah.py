@@ -11,15 +11,12 @@ from typing import Any
 
 from multiarch.core.oci.layout import blob_path
 from multiarch.core.platforms import Platform
-from multiarch.tools.engines.host import Host, RunError
+from multiarch.tools.engines.host import HOSTNAME, Host, RunError, check_layers_below, failure
 
 NAME = "buildah"
 # The first that works here: overlay needs a file system below it that can carry it.
 _STORAGE_DRIVERS = ("overlay", "vfs")
 _POLICY = {"default": [{"type": "insecureAcceptAnything"}]}
-# What RUN sees as the machine's name, whatever it is.
-HOSTNAME = "build"
-_LAST_LINES = 20
 
 
 def missing(host: Host) -> str | None:
@@ -103,17 +100,5 @@ class Buildah:
         manifest = json.loads((out / blob_path(entry["digest"])).read_text())
         config = json.loads((out / blob_path(manifest["config"]["digest"])).read_text())
         found = config["rootfs"]["diff_ids"]
-        if found[:-1] != list(diff_ids):
-            raise RunError(f"buildah changed the layers below: {diff_ids} became {found[:-1]}")
+        check_layers_below(NAME, found, diff_ids)
         (out / blob_path(manifest["layers"][-1]["digest"])).rename(self.work / "layer.tar")
-
-
-def failure(log: Path, code: int) -> str:
-    """A command's exit code and the last lines that it printed."""
-    lines = log.read_text(errors="replace").splitlines()
-    # buildah's own repetitions of the exit code.
-    own = ("subprocess exited with status", "Error: exit status", "Error: while running runtime")
-    kept = [line for line in lines if not line.startswith(own)][-_LAST_LINES:]
-    return f"it ended with exit code {code}; its last lines:\n" + "\n".join(
-        f"  | {line}" for line in kept or ["(it printed nothing)"]
-    )

@@ -9,8 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from multiarch.core.platforms import Platform
-from multiarch.tools.engines.buildah import HOSTNAME, failure
-from multiarch.tools.engines.host import EngineMissing, Host, RunError
+from multiarch.tools.engines.host import (
+    HOSTNAME,
+    EngineMissing,
+    Host,
+    RunError,
+    RunTimeout,
+    check_layers_below,
+    failure,
+)
 
 _LABEL = {"org.pants-multiarch.run": "1"}
 
@@ -94,10 +101,7 @@ class Docker:
             code = container.wait(timeout=self.host.timeout)["StatusCode"]
         except requests.exceptions.RequestException:
             container.kill()
-            raise RunError(
-                f"it did not end within {self.host.timeout} s (`[multiarch-engine] run_timeout`) "
-                "and was stopped"
-            ) from None
+            raise RunTimeout(self.host.timeout) from None
         if code != 0:
             log = self.work / "output"
             log.write_bytes(container.logs())
@@ -108,8 +112,7 @@ class Docker:
     def take_layer(self, image: Any, diff_ids: Sequence[str]) -> None:
         """Write the layer that the committed image has over the one it began with."""
         found = image.attrs["RootFS"]["Layers"]
-        if found[:-1] != list(diff_ids):
-            raise RunError(f"Docker changed the layers below: {diff_ids} became {found[:-1]}")
+        check_layers_below("Docker", found, diff_ids)
         saved = self.work / "saved.tar"
         with open(saved, "wb") as out:
             for chunk in image.save(chunk_size=1 << 20):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,11 @@ from multiarch.core.executables.inspection import inspect
 from multiarch.core.executables.reader import ExecutableError
 from multiarch.core.platforms import Platform, host_platform
 
+# How a tool says that an engine or an emulator is missing.
+MISSING_EXIT_CODE = 3
+# What RUN sees as the machine's name, whatever it is.
+HOSTNAME = "build"
+_LAST_LINES = 20
 _BINFMT = Path("/proc/sys/fs/binfmt_misc")
 
 
@@ -24,6 +29,15 @@ class EngineMissing(MultiarchError):
 
 class RunError(MultiarchError):
     """Says how a RUN failed, with the last lines that it printed."""
+
+
+class RunTimeout(RunError):
+    """Says that a RUN did not end in time."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(
+            f"it did not end within {seconds} s (`[multiarch-engine] run_timeout`) and was stopped"
+        )
 
 
 @dataclass(frozen=True)
@@ -87,3 +101,20 @@ def emulator(host: Host, platform: Platform) -> str | None:
         f"there is no emulator for `{platform}` on this {host.platform} machine: {what}, and "
         f"nothing is registered in binfmt_misc. {how_to_install(platform)}"
     )
+
+
+def failure(log: Path, code: int) -> str:
+    """A command's exit code and the last lines that it printed."""
+    lines = log.read_text(errors="replace").splitlines()
+    # buildah's own repetitions of the exit code.
+    own = ("subprocess exited with status", "Error: exit status", "Error: while running runtime")
+    kept = [line for line in lines if not line.startswith(own)][-_LAST_LINES:]
+    return f"it ended with exit code {code}; its last lines:\n" + "\n".join(
+        f"  | {line}" for line in kept or ["(it printed nothing)"]
+    )
+
+
+def check_layers_below(engine: str, found: Sequence[str], diff_ids: Sequence[str]) -> None:
+    """All of an engine's layers but the last must be those it was given; raises RunError."""
+    if list(found[:-1]) != list(diff_ids):
+        raise RunError(f"{engine} changed the layers below: {diff_ids} became {found[:-1]}")

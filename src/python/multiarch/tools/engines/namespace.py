@@ -20,7 +20,7 @@ from pathlib import Path
 
 from multiarch.core.emulation import registration
 from multiarch.core.platforms import Platform
-from multiarch.tools.engines.host import EngineMissing, Host, RunError
+from multiarch.tools.engines.host import EngineMissing, Host, RunError, RunTimeout
 
 _NEW_MOUNTS, _NEW_USERS, _NEW_NETWORK = 0x00020000, 0x10000000, 0x40000000
 _SUBREAPER = 36
@@ -161,10 +161,7 @@ def _wait(pid: int, timeout: int) -> int:
         if found:
             return os.waitstatus_to_exitcode(status)
         if time.monotonic() > end:
-            raise RunError(
-                f"it did not end within {timeout} s (`[multiarch-engine] run_timeout`) and was "
-                "stopped"
-            )
+            raise RunTimeout(timeout)
         time.sleep(_POLL_SECONDS)
 
 
