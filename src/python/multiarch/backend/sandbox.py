@@ -45,7 +45,6 @@ _RUN = 'exec "$(cat .python/interpreter)" -ISB .tools/run.py'
 # tool's time is spent on compiling them. If it cannot be written, the sources are used.
 _RUNNER = """\
 import os
-import runpy
 import sys
 
 cache = f".python/{sys.implementation.cache_tag}-{sys.argv[1]}"
@@ -67,7 +66,10 @@ if not os.path.isdir(cache):
         shutil.rmtree(new, ignore_errors=True)
 sys.path[:0] = [cache, ".tools", ".wheels"]
 sys.argv[:] = sys.argv[2:]
-runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+# Not by runpy, whose own imports take as long as a small tool's.
+__import__(sys.argv[0])
+from multiarch.tools.process import run
+sys.exit(run(sys.modules[sys.argv[0]].main))
 """
 
 

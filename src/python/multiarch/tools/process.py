@@ -6,7 +6,6 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Callable
 
 from multiarch.core.errors import MultiarchError
@@ -17,7 +16,8 @@ def run(main: Callable[[Mapping[str, Any]], None]) -> int:
 
     A second argument is the number of cores to use; it becomes `concurrency` in the request.
     """
-    request = json.loads(Path(sys.argv[1]).read_text())
+    with open(sys.argv[1], encoding="utf-8") as file:
+        request = json.load(file)
     if len(sys.argv) > 2:
         request["concurrency"] = int(sys.argv[2])
     try:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 from pants.engine.engine_aware import EngineAwareParameter
 from pants.engine.fs import (
-    AddPrefix,
     CreateDigest,
     Digest,
     DigestEntries,
@@ -185,6 +184,44 @@ def _not_built(binary: GoBinary, result: FallibleProcessResult) -> BuiltBinary:
     return BuiltBinary(binary, EMPTY_DIGEST, failures=(failure,))
 
 
+def _module_mount(package: Package) -> str:
+    """Where a link finds the archives of a third-party module."""
+    name = package.module.path if package.module else package.import_path
+    return f".modules/{name.replace('/', '+')}"
+
+
+def _archive(graph: PackageGraph, import_path: str) -> str:
+    """The sandbox path of a package's archive in a link."""
+    if import_path in graph.std_groups:
+        return f"{archive_mount(graph.std_groups[import_path])}/{import_path}.a"
+    if import_path in graph.layered:
+        return f"{_module_mount(graph.packages[import_path])}/{import_path}.a"
+    return lib(import_path, "a")
+
+
+async def _third_party(
+    graph: PackageGraph, binary: GoBinary, variant: Variant, needed: Iterable[str]
+) -> dict[str, Digest]:
+    """Mount the archives of each third-party module that a link needs.
+
+    A module is mounted whole: all links of a platform then share its files on disk. It costs no
+    relink, for its version is in the build info of each binary that uses it.
+    """
+    mounts = {_module_mount(graph.packages[p]) for p in needed if p in graph.layered}
+    if not mounts:
+        return {}
+    files: dict[str, list[str]] = {mount: [] for mount in sorted(mounts)}
+    for path in sorted(graph.layered):
+        mount = _module_mount(graph.packages[path])
+        if mount in files:
+            files[mount].append(f"{path}.a")
+    layer = await Get(Layer, ThirdPartyRequest(binary.module, variant))
+    digests = await MultiGet(
+        Get(Digest, DigestSubset(layer.archives, PathGlobs(names))) for names in files.values()
+    )
+    return dict(zip(files, digests))
+
+
 @rule(desc="Build a Go binary", level=LogLevel.DEBUG)
 async def build_binary(
     request: BuildBinaryRequest, toolchain: GoToolchain, multiarch: MultiarchSubsystem
@@ -204,7 +241,6 @@ async def build_binary(
     variant = Variant(settings, profile.digest)
     needed = closure(graph.packages, [main.import_path, "runtime"])
     local = [p for p in needed if p not in graph.std_groups and p not in graph.layered]
-    layered = [p for p in needed if p in graph.layered]
     compiled = await MultiGet(
         Get(
             CompiledPackage,
@@ -220,26 +256,16 @@ async def build_binary(
     failures = tuple(dict.fromkeys(f for c in compiled for f in c.failures))
     if failures:
         return BuiltBinary(binary, EMPTY_DIGEST, failures=failures)
-    digests = [c.archive for c in compiled]
-    if layered:
-        layer = await Get(Layer, ThirdPartyRequest(binary.module, variant))
-        subset = await Get(
-            Digest, DigestSubset(layer.archives, PathGlobs([f"{p}.a" for p in layered]))
-        )
-        digests.append(await Get(Digest, AddPrefix(subset, "_lib")))
+    third_party = await _third_party(graph, binary, variant, needed)
     groups = std_groups_of(graph, needed)
     std = await MultiGet(
         Get(Layer, StdLayerRequest(std_variant(variant), group)) for group in groups
     )
-    archives = {
-        p: f"{archive_mount(graph.std_groups[p])}/{p}.a" if p in graph.std_groups else lib(p, "a")
-        for p in needed
-    }
     plan = link_plan(
         LinkRequest(
             main=main,
             packages=[graph.packages[p] for p in needed],
-            archives=archives,
+            archives={p: _archive(graph, p) for p in needed},
             output=binary.file_name,
             ldflags=binary.ldflags,
             x_defs=fill(binary.x_defs, multiarch.stamps, where=f"{binary.address}: `x_defs`"),
@@ -251,7 +277,7 @@ async def build_binary(
     files = await Get(
         Digest, CreateDigest([*plan_files(plan), FileContent("run.sh", plan_script(plan).encode())])
     )
-    inputs = await Get(Digest, MergeDigests((files, *digests)))
+    inputs = await Get(Digest, MergeDigests((files, *(c.archive for c in compiled))))
     result = await Get(
         FallibleProcessResult,
         Process(
@@ -261,6 +287,7 @@ async def build_binary(
             immutable_input_digests={
                 **toolchain_mounts(toolchain),
                 **{archive_mount(g): layer.archives for g, layer in zip(groups, std)},
+                **third_party,
             },
             env={**settings.env, "GOROOT": "", "PATH": SHELL_PATH},
             output_files=(binary.file_name,),
