@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import hashlib
 import json
 import os
@@ -16,7 +17,7 @@ import bootstrap
 import pytest
 from multiarch.core.platforms import Platform
 
-from tests.integration.scratch import Repository, require
+from tests.integration.scratch import Repository, go_environment, go_program, require
 
 pytestmark = pytest.mark.integration
 
@@ -81,6 +82,43 @@ def test_each_linux_binary_runs_on_its_platform(examples: Repository, platform: 
             check=True,
         ).stdout
         assert claim(platform) in printed
+
+
+CLIENT = (
+    *(f"linux/{arch}" for arch in ("386", *SERVER)),
+    *("darwin/amd64", "darwin/arm64", "windows/amd64", "windows/arm64"),
+)
+# Directory, main package, target, platforms, linker flags.
+PROGRAMS = (
+    ("server", "cmd/server", "server", PLATFORMS, ""),
+    ("server", "cmd/pause", "pause", PLATFORMS, " -s -w"),
+    ("client", ".", "fleetctl", tuple(map(Platform.parse, CLIENT)), ""),
+)
+
+
+def test_every_binary_is_identical_to_go_build(
+    examples: Repository, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    work = tmp_path_factory.mktemp("reference")
+    same = []
+    for module, main, name, platforms, flags in PROGRAMS:
+        root = examples.root / "examples" / module
+        for platform in platforms:
+            file = name + platform.executable_suffix
+            lite = name == "server" and str(platform) == "linux/arm/v6"
+            subprocess.run(
+                [go_program(), "build", "-trimpath", "-buildvcs=false", "-o", work / file,
+                 f"-ldflags=-buildid={flags} -X=main.version=0.1.0",
+                 *(["-tags=lite"] if lite else []), f"./{main}"],
+                cwd=root, env=go_environment(platform, work / "cache"), check=True,
+            )  # fmt: skip
+            ours = examples.root / "dist/examples" / module / main / name / platform.path / file
+            same.append(filecmp.cmp(ours, work / file, shallow=False))
+            if not same[-1]:
+                print(f"differs: {ours}")
+    print(f"{sum(same)} of {len(same)} binaries are byte-identical to go build")
+    assert len(same) == 26
+    assert all(same)
 
 
 def docker_platform(platform: Platform) -> str:
