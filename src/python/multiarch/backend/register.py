@@ -18,7 +18,6 @@ from multiarch.backend.go_module import rules as go_module
 from multiarch.backend.go_module.target_types import GoModuleTarget, GoSourcesTarget
 from multiarch.backend.goals import tailor
 from multiarch.backend.image import rules as image
-from multiarch.backend.image import runs as image_runs
 from multiarch.backend.image.target_types import (
     ImageBaseTarget,
     MultiarchImagePlatformTarget,
@@ -53,7 +52,6 @@ def rules() -> Iterable[object]:
         go_module,
         go_cross_binary,
         image,
-        image_runs,
         manifest_list,
         tailor,
     )
