@@ -17,7 +17,7 @@ from multiarch.core.dockerfile.syntax import parse
 from multiarch.core.errors import MultiarchError
 from multiarch.core.oci.descriptor import Descriptor, OciError
 from multiarch.core.oci.index import Child, sorted_children
-from multiarch.core.oci.layout import choose
+from multiarch.core.oci.selection import choose
 from multiarch.core.platforms import Platform
 from multiarch.tools import assemble, index
 

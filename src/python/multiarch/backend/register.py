@@ -16,10 +16,11 @@ from multiarch.backend.go_cross_binary.target_types import (
 )
 from multiarch.backend.go_module import rules as go_module
 from multiarch.backend.go_module.target_types import GoModuleTarget, GoSourcesTarget
-from multiarch.backend.goals import tailor
+from multiarch.backend.goals import tailor, update_image_lock
 from multiarch.backend.image import rules as image
 from multiarch.backend.image.target_types import (
     ImageBaseTarget,
+    ImageLockTarget,
     MultiarchImagePlatformTarget,
     MultiarchImageTarget,
 )
@@ -35,6 +36,7 @@ def target_types() -> Iterable[type[Target]]:
         GoCrossBinaryTarget,
         GoCrossBinaryPlatformTarget,
         ImageBaseTarget,
+        ImageLockTarget,
         MultiarchImageTarget,
         MultiarchImagePlatformTarget,
         ManifestListTarget,
@@ -54,6 +56,7 @@ def rules() -> Iterable[object]:
         image,
         manifest_list,
         tailor,
+        update_image_lock,
     )
     found = (
         *go_toolchain.rules(),

@@ -36,6 +36,8 @@ from multiarch.backend.image.target_types import (
 from multiarch.backend.image.targets import ImageBinaries, ImageBinariesRequest
 from multiarch.backend.sandbox import ToolProcess, request_json
 from multiarch.backend.subsystems.multiarch import MultiarchSubsystem
+from multiarch.core.dockerfile.stages import needed, outside, stages
+from multiarch.core.dockerfile.syntax import parse
 from multiarch.core.errors import MultiarchError
 from multiarch.core.platforms import Platform, host_platform
 from multiarch.core.stamps import fill
@@ -55,13 +57,9 @@ def check_names(address: Address, binaries: Iterable[GoBinary]) -> None:
 
 
 def image_request(
-    target: Target,
-    platform: Platform,
-    dockerfile: str,
-    bases: Mapping[str, str],
-    multiarch: MultiarchSubsystem,
+    target: Target, platform: Platform, dockerfile: str, multiarch: MultiarchSubsystem
 ) -> dict[str, Any]:
-    """The request of `multiarch.tools.assemble` for one platform's image."""
+    """The request of `multiarch.tools.assemble` for one platform's image, its bases still out."""
     address, stamps = target.address, multiarch.stamps
 
     def filled(field: type[DictStringToStringField]) -> dict[str, str]:
@@ -80,9 +78,6 @@ def image_request(
         "dockerfile": dockerfile,
         "context": "context",
         "build_args": filled(ImageBuildArgsField),
-        "bases": {
-            name: {"kind": "oci-layout", "path": path} for name, path in sorted(bases.items())
-        },
         "target": target[ImageTargetStageField].value,
         "labels": filled(ImageLabelsField),
         "capabilities": dict(target[ImageCapabilitiesField].value or {}),
@@ -94,6 +89,16 @@ def image_request(
         "output": "image.tar",
         "metadata": "image.json",
     }
+
+
+def wanted_bases(request: Mapping[str, Any], text: str) -> tuple[tuple[str, Platform], ...]:
+    """What the Dockerfile takes from outside, for which platforms; raises DockerfileError."""
+    source = parse(text, file=posixpath.basename(request["dockerfile"]))
+    platform = Platform.parse(request["platform"])
+    found = stages(
+        source, target=platform, build=build_platform(), build_args=request["build_args"]
+    )
+    return outside(needed(found, source, request["target"] or ""), platform)
 
 
 def build_platform() -> Platform:
@@ -181,14 +186,15 @@ async def build_image(request: BuildImageRequest, multiarch: MultiarchSubsystem)
     address = request.address
     target = await image_target(address)
     platform = Platform.parse(target[ImagePlatformField].value or "")
-    context, bases = await MultiGet(
-        Get(Context, ContextRequest(address)), Get(BaseFiles, BaseFilesRequest(address))
-    )
+    context = await Get(Context, ContextRequest(address))
+    value = image_request(target, platform, context.dockerfile, multiarch)
+    wanted = wanted_bases(value, context.text)
+    bases = await Get(BaseFiles, BaseFilesRequest(address, wanted))
     if bases.missing:
         return BuiltImage.left_out(address, platform, bases.missing)
     programs = await _programs(address)
     inputs = await Get(Digest, MergeDigests((context.digest, programs, bases.digest)))
-    text = request_json(image_request(target, platform, context.dockerfile, bases.paths, multiarch))
+    text = request_json({**value, "bases": {b.name: b.as_request() for b in bases.bases}})
     runs: dict[str, ExecutedRun] = {}
     while True:
         layers = FrozenDict({id: run.digest for id, run in runs.items()})

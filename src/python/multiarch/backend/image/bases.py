@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from pants.build_graph.address import Address
 from pants.engine.addresses import UnparsedAddressInputs
@@ -16,13 +17,17 @@ from pants.engine.target import (
     HydrateSourcesRequest,
     Target,
     UnexpandedTargets,
-    WrappedTarget,
-    WrappedTargetRequest,
 )
 from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
 
 from multiarch.backend.image.built_image import BuildImageRequest, BuiltImage, image_target
+from multiarch.backend.image.registry_bases import (
+    PullBaseRequest,
+    PulledBase,
+    base_target,
+    references,
+)
 from multiarch.backend.image.runs import EngineHost, EngineHostRequest
 from multiarch.backend.image.target_types import (
     ImageBaseHintField,
@@ -32,6 +37,8 @@ from multiarch.backend.image.target_types import (
     MultiarchImageTarget,
 )
 from multiarch.core.errors import MultiarchError
+from multiarch.core.oci.reference import same_image
+from multiarch.core.platforms import Platform
 
 
 @dataclass(frozen=True)
@@ -73,29 +80,41 @@ async def image_bases(request: ImageBasesRequest) -> ImageBases:
 
 @dataclass(frozen=True)
 class BaseFilesRequest:
-    """The files of all bases of one platform's image, by the address of the image."""
+    """The files of the bases of one platform's image, by the address of the image.
 
-    address: Address
-
-
-@dataclass(frozen=True)
-class BaseFiles:
-    """The bases as OCI layouts: `paths` has the folder or tar of each, by the Dockerfile's name.
-
-    `missing` says which of them is not there, and why.
+    `wanted` is what its Dockerfile takes from outside: names, each with its platform.
     """
 
-    digest: Digest
-    paths: FrozenDict[str, str]
-    missing: str = ""
+    address: Address
+    wanted: tuple[tuple[str, Platform], ...]
 
 
 @dataclass(frozen=True)
 class BaseFile:
-    """One base as an OCI layout at `path`, or why it is not there."""
+    """One base as OCI layouts, by the Dockerfile's name: in one `path`, or one for each platform.
+
+    `missing` says why it is not there; `reference` what it is in a registry.
+    """
+
+    name: str
+    digest: Digest
+    path: str = ""
+    paths: FrozenDict[str, str] = FrozenDict()
+    reference: str = ""
+    missing: str = ""
+
+    def as_request(self) -> dict[str, Any]:
+        """The base in the request of `multiarch.tools.assemble`."""
+        found = {"path": self.path, "paths": dict(self.paths), "reference": self.reference}
+        return {name: value for name, value in found.items() if value}
+
+
+@dataclass(frozen=True)
+class BaseFiles:
+    """The bases' files, or in `missing` why one of them is not there."""
 
     digest: Digest
-    path: str
+    bases: tuple[BaseFile, ...] = ()
     missing: str = ""
 
 
@@ -105,6 +124,7 @@ class BaseFileRequest:
 
     base: Address
     image: Address
+    wanted: tuple[tuple[str, Platform], ...]
 
 
 def layout_path(name: str, files: Iterable[str]) -> str:
@@ -121,12 +141,34 @@ def layout_path(name: str, files: Iterable[str]) -> str:
     )
 
 
+async def _registry_base(base: Target, wanted: tuple[tuple[str, Platform], ...]) -> BaseFile:
+    """Pull a base for each platform that the Dockerfile wants it for; a helper of rules."""
+    name, known = base.address.target_name, references(base).values()
+    platforms = dict.fromkeys(
+        platform
+        for text, platform in wanted
+        if text == name or any(same_image(text, str(reference)) for reference in known)
+    )
+    pulled = await MultiGet(
+        Get(PulledBase, PullBaseRequest(base.address, str(platform))) for platform in platforms
+    )
+    moved = await MultiGet(
+        Get(Digest, AddPrefix(image.digest, f"bases/{name}/{platform.slug}"))
+        for platform, image in zip(platforms, pulled)
+    )
+    return BaseFile(
+        name,
+        await Get(Digest, MergeDigests(moved)),
+        paths=FrozenDict((str(p), f"bases/{name}/{p.slug}/layout") for p in platforms),
+        reference=pulled[0].reference if pulled else str(next(iter(known))),
+    )
+
+
 @rule(level=LogLevel.DEBUG)
 async def base_file(request: BaseFileRequest) -> BaseFile:
-    wrapped = await Get(
-        WrappedTarget, WrappedTargetRequest(request.base, description_of_origin="`bases`")
-    )
-    base: Target = wrapped.target
+    base = await base_target(request.base)
+    if references(base):
+        return await _registry_base(base, request.wanted)
     name, hint = base.address.target_name, base[ImageBaseHintField].value
     sources = await Get(HydratedSources, HydrateSourcesRequest(base[ImageBaseSourcesField]))
     files = sources.snapshot.files
@@ -135,9 +177,9 @@ async def base_file(request: BaseFileRequest) -> BaseFile:
             f"{request.image}: the files of its base {base.address} are not there. To make them: "
             f"{hint}"
         )
-        return BaseFile(EMPTY_DIGEST, "", missing)
+        return BaseFile(name, EMPTY_DIGEST, missing=missing)
     digest = await Get(Digest, AddPrefix(sources.snapshot.digest, f"bases/{name}"))
-    return BaseFile(digest, layout_path(name, files))
+    return BaseFile(name, digest, layout_path(name, files))
 
 
 @rule(level=LogLevel.DEBUG)
@@ -147,24 +189,27 @@ async def base_files(request: BaseFilesRequest) -> BaseFiles:
     for image in images:
         if image.skipped:
             reason = f"{request.address}: its base was left out: {image.skipped}"
-            return BaseFiles(EMPTY_DIGEST, FrozenDict(), reason)
+            return BaseFiles(EMPTY_DIGEST, (), reason)
     found = await MultiGet(
-        Get(BaseFile, BaseFileRequest(a, request.address)) for _, a in bases.files
+        Get(BaseFile, BaseFileRequest(a, request.address, request.wanted)) for _, a in bases.files
     )
     absent = tuple(base.missing for base in found if base.missing)
     if absent:
         engines = await Get(EngineHost, EngineHostRequest())
         if engines.missing_is_error:
             raise MultiarchError("\n".join(absent))
-        return BaseFiles(EMPTY_DIGEST, FrozenDict(), absent[0])
-    built = await MultiGet(
+        return BaseFiles(EMPTY_DIGEST, (), absent[0])
+    moved = await MultiGet(
         Get(Digest, AddPrefix(image.digest, f"bases/{name}"))
         for (name, _), image in zip(bases.images, images)
     )
-    digest = await Get(Digest, MergeDigests((*(base.digest for base in found), *built)))
-    paths = {name: base.path for (name, _), base in zip(bases.files, found)}
-    paths.update((name, f"bases/{name}/image.tar") for name, _ in bases.images)
-    return BaseFiles(digest, FrozenDict(paths))
+    built = tuple(
+        BaseFile(name, digest, f"bases/{name}/image.tar")
+        for (name, _), digest in zip(bases.images, moved)
+    )
+    everything = (*found, *built)
+    digest = await Get(Digest, MergeDigests(base.digest for base in everything))
+    return BaseFiles(digest, everything)
 
 
 def rules() -> Iterable[object]:

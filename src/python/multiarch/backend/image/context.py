@@ -51,10 +51,11 @@ class ContextRequest:
 
 @dataclass(frozen=True)
 class Context:
-    """The context's files below `context/`, and the Dockerfile at `dockerfile`."""
+    """The context's files below `context/`, and the Dockerfile at `dockerfile` with its text."""
 
     digest: Digest
     dockerfile: str
+    text: str
 
 
 def context_path(path: str, directory: str) -> str:
@@ -112,7 +113,7 @@ async def collect_context(request: ContextRequest) -> Context:
         Get(Digest, CreateDigest([dockerfile])),
     )
     digest = await Get(Digest, MergeDigests((context, written)))
-    return Context(digest, dockerfile.path)
+    return Context(digest, dockerfile.path, dockerfile.content.decode(errors="replace"))
 
 
 def rules() -> Iterable[object]:
