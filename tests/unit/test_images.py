@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from multiarch.core.dockerfile import stages
 from multiarch.core.dockerfile.errors import DockerfileError
 from multiarch.core.dockerfile.expand import ExpansionError, expand, split_words
 from multiarch.core.dockerfile.patterns import ignore_rules, ignored, matches
@@ -17,7 +18,6 @@ from multiarch.core.dockerfile.syntax import parse
 from multiarch.core.errors import MultiarchError
 from multiarch.core.oci.descriptor import Descriptor, OciError
 from multiarch.core.oci.index import Child, sorted_children
-from multiarch.core.oci.selection import choose
 from multiarch.core.platforms import Platform
 from multiarch.tools import assemble, index
 
@@ -205,7 +205,7 @@ def based(tmp_path: Path, platform: str = "linux/arm64") -> tuple[Built, Build]:
     base = first.run(
         'FROM scratch\nCOPY passwd /etc/passwd\nENV P=1\nCMD ["old"]\nONBUILD LABEL from=base\n'
     )
-    bases = {"base": {"kind": "oci-layout", "path": str(base.tar)}}
+    bases = {"base": {"path": str(base.tar)}}
     return base, Build(tmp_path / "top", platform, bases=bases)
 
 
@@ -236,16 +236,45 @@ def test_a_damaged_base_is_refused(tmp_path: Path) -> None:
         archive.extractall(folder)
     layer = base.metadata["layers"][0]["digest"].removeprefix("sha256:")
     (folder / "blobs/sha256" / layer).write_bytes(b"other")
-    top.changes["bases"] = {"base": {"kind": "oci-layout", "path": str(folder)}}
+    top.changes["bases"] = {"base": {"path": str(folder)}}
     with pytest.raises(OciError, match="the layout is damaged"):
         top.run("FROM base\n")
 
 
-def test_a_variant_falls_back_to_a_lesser_one() -> None:
-    one = Descriptor.of("m", b"6")
-    assert choose([(V6, one)], V7, where="x") == one
-    with pytest.raises(OciError, match="no image for `linux/arm/v6`"):
-        choose([(V7, one)], V6, where="x")
+def registry_base(tmp_path: Path) -> Build:
+    """A build on a base that was pulled for its platform alone."""
+    base, top = based(tmp_path)
+    name = "registry.example.com/team/base:1"
+    paths = {"linux/arm64": str(base.tar)}
+    top.changes["bases"] = {"base": {"paths": paths, "reference": name}}
+    return top
+
+
+@pytest.mark.parametrize("name", ["base", "registry.example.com/team/base:1"])
+def test_a_base_of_a_registry_is_named_by_its_reference(tmp_path: Path, name: str) -> None:
+    found = registry_base(tmp_path).run(f"FROM {name}\nUSER 5\n")
+    labels = found.run["Labels"]
+    assert labels["org.opencontainers.image.base.name"] == "registry.example.com/team/base:1"
+
+
+def test_what_was_not_pulled_has_to_be_written_out(tmp_path: Path) -> None:
+    top = registry_base(tmp_path)
+    text = "FROM --platform=linux/amd64 base\n"
+    with pytest.raises(DockerfileError, match=r"Dockerfile:1: the base 'base' comes from a regist"):
+        top.run(text)
+
+
+def test_what_a_dockerfile_takes_from_outside() -> None:
+    text = (
+        "ARG V=1\nFROM --platform=$BUILDPLATFORM golang:$V AS build\nRUN x\nFROM unused AS no\n"
+        "FROM scratch AS made\nCOPY --from=build /x /\nFROM Debian\nCOPY --from=made / /\n"
+        "COPY --from=tools /t /\nCOPY --from=0 / /\n"
+    )
+    source = parse(text, file="Dockerfile")
+    found = stages.stages(source, target=ARM64, build=V7, build_args={"V": "2"})
+    assert stages.outside(stages.needed(found, source, ""), ARM64) == (
+        ("golang:2", V7), ("Debian", ARM64), ("tools", ARM64),
+    )  # fmt: skip
 
 
 def child(address: str, platform: Platform, kind: str = "oci") -> Child:
