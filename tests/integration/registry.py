@@ -173,8 +173,9 @@ class Proxy:
     """Forwards to a registry. `faults` maps a part of a path to what happens to its next requests.
 
     A fault is a status (503), a status and a pause ((429, "1")), "cut": half of the body and then
-    nothing, "close": no answer, or "corrupt": a body of the right length with another byte. With
-    `token`, it wants the Bearer token that its `/token` gives to USER.
+    nothing, "close": no answer, "corrupt": a body of the right length with another byte, or an
+    address, which it redirects to. With `token`, it wants the Bearer token that its `/token` gives
+    to USER.
     """
 
     def __init__(self, registry: Registry, *, token: bool = False) -> None:
@@ -213,6 +214,8 @@ class Proxy:
         fault = next((f.pop(0) for part, f in self.faults.items() if part in handler.path and f), 0)
         if fault == "close":
             return None
+        if isinstance(fault, str) and "://" in fault:
+            return self.reply(handler, 307, b"", {"Location": fault + handler.path})
         if isinstance(fault, tuple):
             return self.reply(handler, fault[0], b"", {"Retry-After": fault[1]})
         if isinstance(fault, int) and fault:

@@ -237,6 +237,27 @@ def test_a_bearer_token_is_fetched_once(registry: Registry, tmp_path: Path) -> N
         proxy.stop()
 
 
+def test_a_redirect_gets_no_credentials(registry: Registry, proxy: Proxy, tmp_path: Path) -> None:
+    """Registries send blobs from another host, which has no business with the token."""
+    front = Proxy(registry, token=True)
+    try:
+        elsewhere = f"http://{proxy.name}"
+        front.faults = {f"/blobs/{AMD64.layer}": [elsewhere, elsewhere]}
+        environment = {**base_environment(), **docker_config(tmp_path / "docker", front.name)}
+        name, both = f"{front.name}/team/base:1", [front.name, proxy.name]
+        layout = pull_image(tmp_path, name, "linux/amd64", environment=environment, insecure=both)
+        assert AMD64.layer in blobs(layout)
+        ((_, path, headers),) = proxy.requests
+        assert path.endswith(AMD64.layer)
+        assert "Authorization" not in headers
+        said = rf"{proxy.name} is to be asked without TLS, which only the registries in `\[multiar"
+        with pytest.raises(MultiarchError, match=said):
+            pull_image(tmp_path / "docker", name, "linux/amd64", environment=environment)
+        assert len(proxy.requests) == 1
+    finally:
+        front.stop()
+
+
 def test_a_credential_helper_is_asked(registry: Registry, tmp_path: Path) -> None:
     proxy = Proxy(registry, token=True)
     try:
@@ -276,6 +297,12 @@ def test_credentials_that_cannot_be_read_name_the_file(registry: Registry, tmp_p
             )
     finally:
         proxy.stop()
+
+
+def test_docker_hub_answers_at_another_name() -> None:
+    settings = RegistrySettings({}, ("localhost:5000",))
+    assert settings.address("docker.io") == "https://registry-1.docker.io"
+    assert settings.address("localhost:5000") == "http://localhost:5000"
 
 
 def test_plain_http_is_only_for_registries_that_are_named(proxy: Proxy, tmp_path: Path) -> None:
