@@ -10,16 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
 from multiarch.core.dockerfile import stages
 from multiarch.core.dockerfile.errors import DockerfileError
 from multiarch.core.dockerfile.expand import ExpansionError, expand, split_words
 from multiarch.core.dockerfile.patterns import ignore_rules, ignored, matches
 from multiarch.core.dockerfile.syntax import parse
 from multiarch.core.errors import MultiarchError
-from multiarch.core.oci.descriptor import Descriptor, OciError
+from multiarch.core.oci.descriptor import OCI, Descriptor, OciError
 from multiarch.core.oci.index import Child, sorted_children
 from multiarch.core.platforms import Platform
 from multiarch.tools import assemble, index
+from multiarch.tools.image_files import without_zstd
 
 from tests.unit.executables.samples import Elf
 
@@ -78,7 +80,7 @@ class Built:
         """The members of all layers, later ones over earlier ones."""
         found = {}
         for layer in self.layers:
-            with tarfile.open(fileobj=io.BytesIO(gzip.decompress(layer))) as archive:
+            with tarfile.open(fileobj=io.BytesIO(without_zstd(layer))) as archive:
                 found.update({m.name.rstrip("/"): m for m in archive})
         return found
 
@@ -238,6 +240,43 @@ def test_a_damaged_base_is_refused(tmp_path: Path) -> None:
     (folder / "blobs/sha256" / layer).write_bytes(b"other")
     top.changes["bases"] = {"base": {"path": str(folder)}}
     with pytest.raises(OciError, match="the layout is damaged"):
+        top.run("FROM base\n")
+
+
+def with_zstd(built: Built, folder: Path) -> Path:
+    """The same image with its layers compressed by zstd, in two frames each."""
+    with tarfile.open(built.tar) as archive:
+        archive.extractall(folder)
+    index = json.loads((folder / "index.json").read_text())
+    old = folder / "blobs/sha256" / index["manifests"][0]["digest"].removeprefix("sha256:")
+    manifest = json.loads(old.read_text())
+    for number, layer in enumerate(manifest["layers"]):
+        blob = folder / "blobs/sha256" / layer["digest"].removeprefix("sha256:")
+        plain = gzip.decompress(blob.read_bytes())
+        data = zstandard.compress(plain[:512]) + zstandard.compress(plain[512:])
+        made = Descriptor.of(OCI.zstd_layer, data)
+        (folder / "blobs/sha256" / made.hex).write_bytes(data)
+        manifest["layers"][number] = made.as_json()
+    text = json.dumps(manifest).encode()
+    made = Descriptor.of(OCI.manifest, text)
+    (folder / "blobs/sha256" / made.hex).write_bytes(text)
+    (folder / "index.json").write_text(json.dumps({"manifests": [made.as_json()]}))
+    return folder
+
+
+def test_a_base_with_zstd_keeps_its_layers(tmp_path: Path) -> None:
+    base, top = based(tmp_path)
+    folder = with_zstd(base, tmp_path / "zstd")
+    top.changes["bases"] = {"base": {"path": str(folder)}}
+    top.file("x")
+    found = top.run("FROM base\nCOPY --chown=web x /x\n")
+    kinds = [layer["mediaType"] for layer in found.metadata["layers"]]
+    assert kinds == [OCI.zstd_layer, OCI.layer]
+    assert found.entries()["x"].uid == 9
+    top.changes["format"] = "docker"
+    with pytest.raises(
+        OciError, match=r"tar\+zstd'; an image of this format takes tar with gzip o"
+    ):
         top.run("FROM base\n")
 
 

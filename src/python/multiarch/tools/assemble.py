@@ -108,10 +108,13 @@ def layer_type(descriptor: Descriptor, types: MediaTypes, *, where: str) -> str:
         return types.layer
     if descriptor.media_type in (OCI.plain_layer, DOCKER.plain_layer):
         return types.plain_layer
+    if descriptor.media_type == OCI.zstd_layer and types.zstd_layer:
+        return types.zstd_layer
+    allowed = "gzip, zstd" if types.zstd_layer else "gzip"
     raise OciError(
-        f"{where}: the layer {descriptor.digest} is {descriptor.media_type!r}; only tar, with gzip "
-        "or without compression, can be read here. Convert the base, such as by `skopeo copy "
-        "--dest-compress-format gzip`."
+        f"{where}: the layer {descriptor.digest} is {descriptor.media_type!r}; an image of this "
+        f"format takes tar with {allowed} or without compression. Convert the base, such as by "
+        "`skopeo copy --dest-compress-format gzip`."
     )
 
 

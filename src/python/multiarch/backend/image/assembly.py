@@ -170,7 +170,7 @@ async def assemble(request: AssembleRequest) -> Assembled:
             input_digest=await Get(Digest, MergeDigests((request.inputs, *layers))),
             output_files=("image.tar", "image.json"),
             output_directories=("pending",),
-            wheels=("zlib-ng",),
+            wheels=("zlib-ng", "zstandard"),
         ),
     )
     result = await Get(FallibleProcessResult, Process, process)
