@@ -92,11 +92,6 @@ def _image(name: str, value: Any, problems: list[str]) -> LockedImage:
     table = value if isinstance(value, dict) else {}
     digests = table.get("platforms")
     platforms = []
-    try:
-        if str(Reference.parse(name)) != name:
-            problems.append(f"{name!r}: expected `{Reference.parse(name)}`")
-    except OciError as error:
-        problems.append(str(error))
     if not isinstance(digests, dict) or not digests:
         problems.append(f"{name!r}: `platforms` must be a table of platform to digest")
         digests = {}
@@ -105,10 +100,18 @@ def _image(name: str, value: Any, problems: list[str]) -> LockedImage:
             platforms.append((Platform.parse(str(text)), str(digest)))
         except PlatformError as error:
             problems.append(f"{name!r}: {error}")
-    for digest in (table.get("digest"), *digests.values()):
-        if not _DIGEST.match(str(digest)):
-            problems.append(f"{name!r}: {digest!r} is not a sha256 digest")
+    wrong = [d for d in (table.get("digest"), *digests.values()) if not _DIGEST.match(str(d))]
+    problems += _name_problems(name)
+    problems += [f"{name!r}: {digest!r} is not a sha256 digest" for digest in wrong]
     return LockedImage(str(table.get("digest")), tuple(sorted(platforms)))
+
+
+def _name_problems(name: str) -> list[str]:
+    try:
+        whole = str(Reference.parse(name))
+    except OciError as error:
+        return [str(error)]
+    return [] if whole == name else [f"{name!r}: expected `{whole}`"]
 
 
 def changes_between(old: ImageLock, new: ImageLock) -> tuple[str, ...]:
@@ -136,11 +139,9 @@ def _platforms(image: LockedImage) -> str:
 
 
 def _moved(before: LockedImage, after: LockedImage) -> str:
+    """The platforms whose images differ, with + for one that came and - for one that went."""
     old, new = dict(before.platforms), dict(after.platforms)
-    words = [
-        f"{sign}{platform}" if sign else str(platform)
-        for platform in sorted({*old, *new})
-        if (sign := "" if platform in old and platform in new else "+" if platform in new else "-")
-        or old[platform] != new[platform]
-    ]
+    changed = [p for p in sorted({*old, *new}) if old.get(p) != new.get(p)]
+    signs = ("+" if p not in old else "-" if p not in new else "" for p in changed)
+    words = [f"{sign}{platform}" for sign, platform in zip(signs, changed)]
     return ", ".join(words) or "the same images"

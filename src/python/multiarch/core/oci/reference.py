@@ -44,28 +44,16 @@ class Reference:
         'localhost:5000/team/base:1.2'
         """
         name, at, digest = text.partition("@")
-        if at and not _DIGEST.match(digest):
-            raise OciError(
-                f"{text!r} is not an image reference: {digest!r} is not a digest; expected "
-                "`sha256:` and 64 hexadecimal digits."
-            )
-        registry, slash, rest = name.partition("/")
-        if not slash or not ("." in registry or ":" in registry or registry == "localhost"):
-            registry, rest = DEFAULT_REGISTRY, name
-        repository, colon, tag = rest.partition(":")
-        if not _REGISTRY.match(registry):
-            raise OciError(f"{text!r} is not an image reference: {registry!r} is not a registry.")
-        if colon and not _TAG.match(tag):
-            raise OciError(
-                f"{text!r} is not an image reference: {tag!r} is not a tag; it takes letters, "
-                "digits, `_`, `.` and `-`."
-            )
-        if not all(_COMPONENT.match(part) for part in repository.split("/")):
-            raise OciError(
-                f"{text!r} is not an image reference: {repository!r} is not a repository; it takes "
-                "lower-case letters and digits, with `.`, `_` and `-` between them. Expected "
-                "`registry.example.com/team/name:tag`, or `@sha256:...` instead of the tag."
-            )
+        registry, path = _split_registry(name)
+        repository, colon, tag = path.partition(":")
+        problem = (
+            _registry_problem(registry)
+            or _repository_problem(repository)
+            or (_tag_problem(tag) if colon else "")
+            or (_digest_problem(digest) if at else "")
+        )
+        if problem:
+            raise OciError(f"{text!r} is not an image reference: {problem}")
         if registry == DEFAULT_REGISTRY and "/" not in repository:
             repository = _LIBRARY + repository
         return cls(registry, repository, tag if tag or digest else DEFAULT_TAG, digest)
@@ -98,3 +86,37 @@ def same_image(one: str, other: str) -> bool:
         return bool(one and other) and Reference.parse(one) == Reference.parse(other)
     except OciError:
         return False
+
+
+def _split_registry(name: str) -> tuple[str, str]:
+    """Registry and rest; a first part that is not like a host's name is of Docker Hub's."""
+    first, slash, rest = name.partition("/")
+    if slash and ("." in first or ":" in first or first == "localhost"):
+        return first, rest
+    return DEFAULT_REGISTRY, name
+
+
+def _registry_problem(registry: str) -> str:
+    return "" if _REGISTRY.match(registry) else f"{registry!r} is not a registry."
+
+
+def _repository_problem(repository: str) -> str:
+    if all(_COMPONENT.match(part) for part in repository.split("/")):
+        return ""
+    return (
+        f"{repository!r} is not a repository; it takes lower-case letters and digits, with `.`, "
+        "`_` and `-` between them. Expected `registry.example.com/team/name:tag`, or "
+        "`@sha256:...` instead of the tag."
+    )
+
+
+def _tag_problem(tag: str) -> str:
+    if _TAG.match(tag):
+        return ""
+    return f"{tag!r} is not a tag; it takes letters, digits, `_`, `.` and `-`."
+
+
+def _digest_problem(digest: str) -> str:
+    if _DIGEST.match(digest):
+        return ""
+    return f"{digest!r} is not a digest; expected `sha256:` and 64 hexadecimal digits."

@@ -49,15 +49,20 @@ def children(index: Mapping[str, Any], *, where: str) -> Children:
             continue
         elif not written:
             unstated.append(plain)
+        elif (platform := _known_platform(written)) is not None:
+            images.append((platform, Descriptor.parse(value, where=where)))
         else:
-            try:
-                platform = parse_platform(written, where=where)
-            except OciError:
-                parts = (written.get(key) for key in ("os", "architecture", "variant"))
-                others.append("/".join(str(part) for part in parts if part))
-            else:
-                images.append((platform, Descriptor.parse(value, where=where)))
+            parts = (written.get(key, "") for key in ("os", "architecture", "variant"))
+            others.append("/".join(filter(None, parts)))
     return Children(tuple(images), tuple(unstated), tuple(indexes), tuple(others))
+
+
+def _known_platform(value: Mapping[str, Any]) -> Platform | None:
+    """A platform that Go has too; None for another."""
+    try:
+        return parse_platform(value, where="")
+    except OciError:
+        return None
 
 
 def candidates(platform: Platform) -> tuple[Platform, ...]:

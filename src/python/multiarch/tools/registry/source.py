@@ -49,8 +49,23 @@ class ImageSource:
 
     def manifest(self, version: str) -> tuple[Descriptor, bytes]:
         """Fetch a manifest or an index by tag or digest; raises OciError for another digest."""
-        path = f"/v2/{self.reference.repository}/manifests/{version}"
         where = f"{self.reference.name}: the manifest {version}"
+        data, content_type = self.fetch_manifest(version, where)
+        if len(data) > _MANIFEST_SIZE:
+            raise OciError(f"{where} is longer than {_MANIFEST_SIZE} bytes")
+        if ":" in version and digest_of(data) != version:
+            raise OciError(f"{where} came with the digest {digest_of(data)}: {_ELSE}")
+        media_type = parse_json(data, where=where).get("mediaType") or content_type
+        if media_type not in (*INDEX_TYPES, *MANIFEST_TYPES):
+            raise OciError(
+                f"{where} is {media_type!r}, which is no image: expected a manifest or an index of "
+                "OCI, or of Docker (version 2, schema 2)"
+            )
+        return Descriptor.of(media_type, data), data
+
+    def fetch_manifest(self, version: str, where: str) -> tuple[bytes, str]:
+        """The bytes of a manifest, one more than is allowed at most, and the answer's type."""
+        path = f"/v2/{self.reference.repository}/manifests/{version}"
         attempts = Attempts(where)
         while True:
             response = self.client.send(
@@ -65,21 +80,10 @@ class ImageSource:
             finally:
                 response.close()
             # A read of a limited length is no error when the connection ends before.
-            if len(data) > _MANIFEST_SIZE or len(data) >= int(stated or 1):
-                break
+            whole = int(stated) if stated.isdigit() else 1
+            if len(data) >= min(whole, _MANIFEST_SIZE + 1):
+                return data, response.headers.get("Content-Type", "").partition(";")[0]
             attempts.failed(f"{problem}, after {len(data)} of {stated or 'some'} bytes")
-        if len(data) > _MANIFEST_SIZE:
-            raise OciError(f"{where} is longer than {_MANIFEST_SIZE} bytes")
-        if ":" in version and digest_of(data) != version:
-            raise OciError(f"{where} came with the digest {digest_of(data)}: {_ELSE}")
-        media_type = parse_json(data, where=where).get("mediaType")
-        media_type = media_type or response.headers.get("Content-Type", "").partition(";")[0]
-        if media_type not in (*INDEX_TYPES, *MANIFEST_TYPES):
-            raise OciError(
-                f"{where} is {media_type!r}, which is no image: expected a manifest or an index of "
-                "OCI, or of Docker (version 2, schema 2)"
-            )
-        return Descriptor.of(media_type, data), data
 
     def blob(self, descriptor: Descriptor, out: BinaryIO) -> None:
         """Stream a blob into an empty file; a connection that is cut goes on where it ended.
