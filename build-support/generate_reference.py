@@ -150,8 +150,10 @@ def render() -> str:
     from multiarch.backend.subsystems.go_toolchain import GoToolchainSubsystem
     from multiarch.backend.subsystems.multiarch import MultiarchSubsystem
     from multiarch.backend.subsystems.multiarch_engine import MultiarchEngineSubsystem
+    from multiarch.backend.subsystems.multiarch_registry import MultiarchRegistrySubsystem
 
-    targets = list(target_types())
+    # A target with an underscore is written by nobody.
+    targets = [target for target in target_types() if not target.alias.startswith("_")]
     generators = {t.generated_target_cls: t for t in targets if hasattr(t, "generated_target_cls")}
     lines = ["## Targets that you write\n"]
     for target in targets:
@@ -163,7 +165,11 @@ def render() -> str:
         if target in generators:
             lines += target_lines(target, fields_of(generators[target]))
     lines.append("## Options in `pants.toml`\n")
-    for subsystem in (MultiarchSubsystem, MultiarchEngineSubsystem, GoToolchainSubsystem):
+    subsystems = (
+        *(MultiarchSubsystem, MultiarchEngineSubsystem, MultiarchRegistrySubsystem),
+        GoToolchainSubsystem,
+    )
+    for subsystem in subsystems:
         lines += option_lines(subsystem)
     return HEADER + "\n".join(lines).rstrip() + "\n"
 

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from multiarch.backend import register
 from multiarch.backend.go_build.binaries import GoBinary, GoBinaryRequest
+from multiarch.backend.goals.update_image_lock import write_atomically
+from multiarch.backend.image import registry_bases
+from multiarch.core.errors import MultiarchError
+from multiarch.core.oci.lock import ImageLock
+from multiarch.core.platforms import Platform
 from pants.backend.python import register as python
 from pants.build_graph.address import Address
 from pants.core import register as core
@@ -31,6 +37,7 @@ def runner() -> RuleRunner:
             QueryRule(Targets, (Addresses,)),
             QueryRule(UnexpandedTargets, (Addresses,)),
             QueryRule(GoBinary, (GoBinaryRequest,)),
+            QueryRule(registry_bases.ReadImageLock, (registry_bases.ImageLockRequest,)),
         ],
         target_types=[*core.target_types(), *python.target_types(), *register.target_types()],
     )
@@ -158,3 +165,102 @@ def test_an_image_of_something_else_than_binaries(runner: RuleRunner) -> None:
     text = error(runner, IMAGE.format('binaries=[":mod"]'), "image")
     assert "//:image: `binaries` names //:mod, a `go_module`" in text
     assert "takes `go_cross_binary` targets" in text
+
+
+DIGEST = "sha256:" + "0" * 64
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ("", "takes exactly one of `reference` (an image in a registry), `references` (one per "
+             "platform) and `sources` (an OCI layout in the repository); it has none of them."),
+        ('reference="debian:12", sources=["base.tar"]', "it has `reference` and `sources`."),
+        (f'reference="debian@{DIGEST}", missing_hint="make it"',
+         "`missing_hint` says how to make the files of `sources`, and there are none: it has "
+         "`reference`. Remove it."),
+        ('reference="Debian"', "//:b: `reference`: 'Debian' is not an image reference: 'Debian' is "
+                               "not a repository"),
+        ('references={"linux/amd46": "debian:12"}', "//:b: `references`: unknown platform "
+                                                    "'linux/amd46'. Did you mean"),
+        ('references={"linux/amd64": "debian@12"}', "//:b: `references`: 'debian@12' is not"),
+    ],
+)  # fmt: skip
+def test_a_base_has_one_origin(runner: RuleRunner, fields: str, said: str) -> None:
+    text = error(runner, f'image_base(name="b", {fields})', "b")
+    assert "//:b: " in text
+    assert said in text
+
+
+def test_a_base_of_each_origin(runner: RuleRunner) -> None:
+    for fields in (
+        f'reference="debian@{DIGEST}"',
+        'references={"linux/arm": "registry.example.com/arm32v7/x:1"}',
+        'sources=["base.tar"], missing_hint="make it"',
+    ):
+        assert expand(runner, f'image_base(name="b", {fields})', "b") == ["//:b"]
+
+
+def base_reference(runner: RuleRunner, fields: str, platform: str) -> str:
+    """The reference that a platform gets of an `image_base`."""
+    runner.set_options([])
+    runner.write_files({"BUILD": f'image_base(name="b", {fields})'})
+    base = runner.get_target(Address("", target_name="b"))
+    return str(registry_bases.reference_for(base, Platform.parse(platform)))
+
+
+def test_each_platform_gets_its_reference(runner: RuleRunner) -> None:
+    fields = 'references={"linux/arm/v6": "example.com/v6:1", "linux/amd64": "example.com/amd64"}'
+    assert base_reference(runner, 'reference="debian"', "linux/s390x") == (
+        "docker.io/library/debian:latest"
+    )
+    assert base_reference(runner, fields, "linux/amd64/v3") == "example.com/amd64:latest"
+    assert base_reference(runner, fields, "linux/arm/v7") == "example.com/v6:1"
+    said = r"//:b: the base has no image for `linux/arm/v5`; its `references` have linux/arm/v6, li"
+    with pytest.raises(MultiarchError, match=said):
+        base_reference(runner, fields, "linux/arm/v5")
+
+
+LOCK = """
+version: 1
+images:
+  docker.io/library/debian:12:
+    digest: sha256:{0}
+    platforms: {{linux/amd64: "sha256:{0}"}}
+"""
+
+
+def read_lock(runner: RuleRunner, text: str) -> ImageLock:
+    runner.set_options([])
+    runner.write_files({"images.lock.yaml": text})
+    read = runner.request(registry_bases.ReadImageLock, [registry_bases.ImageLockRequest()])
+    return read.lock
+
+
+def test_the_lock_is_read_and_each_mistake_names_the_file(runner: RuleRunner) -> None:
+    assert list(read_lock(runner, LOCK.format("0" * 64)).images) == ["docker.io/library/debian:12"]
+    for text, said in (
+        ("images: [", r"images\.lock\.yaml: not YAML: .* line 1, column"),
+        ("version: 2\nimages: {}", r"images\.lock\.yaml: the lock has the version 2"),
+        (LOCK.format("0"), r"images\.lock\.yaml: the lock cannot be used"),
+    ):
+        with pytest.raises(ExecutionError, match=said):
+            read_lock(runner, text)
+
+
+def test_a_file_is_written_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "images.lock.yaml"
+    write_atomically(file, "one\n")
+    file.chmod(0o640)
+    write_atomically(file, "two\n")
+    assert (file.read_text(), file.stat().st_mode & 0o777) == ("two\n", 0o640)
+
+    def full(handle: int) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_atomically(file, "three\n")
+    assert [(f.name, f.read_text()) for f in tmp_path.iterdir()] == [(file.name, "two\n")]

@@ -66,7 +66,8 @@ def known_targets() -> dict[str, set[str]]:
     targets = {}
     for name, constants in classes.items():
         target = alias(name)
-        if "core_fields" in constants and target:
+        # One with an underscore is written by nobody.
+        if "core_fields" in constants and target and not target.startswith("_"):
             fields = names_in(constants["core_fields"]) | names_in(constants.get("moved_fields"))
             targets[target] = PANTS_FIELDS | {a for f in fields if (a := alias(f))}
     return targets

@@ -10,16 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
+from multiarch.core.dockerfile import stages
 from multiarch.core.dockerfile.errors import DockerfileError
 from multiarch.core.dockerfile.expand import ExpansionError, expand, split_words
 from multiarch.core.dockerfile.patterns import ignore_rules, ignored, matches
 from multiarch.core.dockerfile.syntax import parse
 from multiarch.core.errors import MultiarchError
-from multiarch.core.oci.descriptor import Descriptor, OciError
+from multiarch.core.oci.descriptor import OCI, Descriptor, OciError
 from multiarch.core.oci.index import Child, sorted_children
-from multiarch.core.oci.layout import choose
 from multiarch.core.platforms import Platform
 from multiarch.tools import assemble, index
+from multiarch.tools.image_files import without_zstd
 
 from tests.unit.executables.samples import Elf
 
@@ -78,7 +80,7 @@ class Built:
         """The members of all layers, later ones over earlier ones."""
         found = {}
         for layer in self.layers:
-            with tarfile.open(fileobj=io.BytesIO(gzip.decompress(layer))) as archive:
+            with tarfile.open(fileobj=io.BytesIO(without_zstd(layer))) as archive:
                 found.update({m.name.rstrip("/"): m for m in archive})
         return found
 
@@ -205,7 +207,7 @@ def based(tmp_path: Path, platform: str = "linux/arm64") -> tuple[Built, Build]:
     base = first.run(
         'FROM scratch\nCOPY passwd /etc/passwd\nENV P=1\nCMD ["old"]\nONBUILD LABEL from=base\n'
     )
-    bases = {"base": {"kind": "oci-layout", "path": str(base.tar)}}
+    bases = {"base": {"path": str(base.tar)}}
     return base, Build(tmp_path / "top", platform, bases=bases)
 
 
@@ -236,16 +238,82 @@ def test_a_damaged_base_is_refused(tmp_path: Path) -> None:
         archive.extractall(folder)
     layer = base.metadata["layers"][0]["digest"].removeprefix("sha256:")
     (folder / "blobs/sha256" / layer).write_bytes(b"other")
-    top.changes["bases"] = {"base": {"kind": "oci-layout", "path": str(folder)}}
+    top.changes["bases"] = {"base": {"path": str(folder)}}
     with pytest.raises(OciError, match="the layout is damaged"):
         top.run("FROM base\n")
 
 
-def test_a_variant_falls_back_to_a_lesser_one() -> None:
-    one = Descriptor.of("m", b"6")
-    assert choose([(V6, one)], V7, where="x") == one
-    with pytest.raises(OciError, match="no image for `linux/arm/v6`"):
-        choose([(V7, one)], V6, where="x")
+def with_zstd(built: Built, folder: Path) -> Path:
+    """The same image with its layers compressed by zstd, in two frames each."""
+    with tarfile.open(built.tar) as archive:
+        archive.extractall(folder)
+    index = json.loads((folder / "index.json").read_text())
+    old = folder / "blobs/sha256" / index["manifests"][0]["digest"].removeprefix("sha256:")
+    manifest = json.loads(old.read_text())
+    for number, layer in enumerate(manifest["layers"]):
+        blob = folder / "blobs/sha256" / layer["digest"].removeprefix("sha256:")
+        plain = gzip.decompress(blob.read_bytes())
+        data = zstandard.compress(plain[:512]) + zstandard.compress(plain[512:])
+        made = Descriptor.of(OCI.zstd_layer, data)
+        (folder / "blobs/sha256" / made.hex).write_bytes(data)
+        manifest["layers"][number] = made.as_json()
+    text = json.dumps(manifest).encode()
+    made = Descriptor.of(OCI.manifest, text)
+    (folder / "blobs/sha256" / made.hex).write_bytes(text)
+    (folder / "index.json").write_text(json.dumps({"manifests": [made.as_json()]}))
+    return folder
+
+
+def test_a_base_with_zstd_keeps_its_layers(tmp_path: Path) -> None:
+    base, top = based(tmp_path)
+    folder = with_zstd(base, tmp_path / "zstd")
+    top.changes["bases"] = {"base": {"path": str(folder)}}
+    top.file("x")
+    found = top.run("FROM base\nCOPY --chown=web x /x\n")
+    kinds = [layer["mediaType"] for layer in found.metadata["layers"]]
+    assert kinds == [OCI.zstd_layer, OCI.layer]
+    assert found.entries()["x"].uid == 9
+    top.changes["format"] = "docker"
+    with pytest.raises(
+        OciError, match=r"tar\+zstd'; an image of this format takes tar with gzip o"
+    ):
+        top.run("FROM base\n")
+
+
+def registry_base(tmp_path: Path) -> Build:
+    """A build on a base that was pulled for its platform alone."""
+    base, top = based(tmp_path)
+    name = "registry.example.com/team/base:1"
+    paths = {"linux/arm64": str(base.tar)}
+    top.changes["bases"] = {"base": {"paths": paths, "reference": name}}
+    return top
+
+
+@pytest.mark.parametrize("name", ["base", "registry.example.com/team/base:1"])
+def test_a_base_of_a_registry_is_named_by_its_reference(tmp_path: Path, name: str) -> None:
+    found = registry_base(tmp_path).run(f"FROM {name}\nUSER 5\n")
+    labels = found.run["Labels"]
+    assert labels["org.opencontainers.image.base.name"] == "registry.example.com/team/base:1"
+
+
+def test_what_was_not_pulled_has_to_be_written_out(tmp_path: Path) -> None:
+    top = registry_base(tmp_path)
+    text = "FROM --platform=linux/amd64 base\n"
+    with pytest.raises(DockerfileError, match=r"Dockerfile:1: the base 'base' comes from a regist"):
+        top.run(text)
+
+
+def test_what_a_dockerfile_takes_from_outside() -> None:
+    text = (
+        "ARG V=1\nFROM --platform=$BUILDPLATFORM golang:$V AS build\nRUN x\nFROM unused AS no\n"
+        "FROM scratch AS made\nCOPY --from=build /x /\nFROM Debian\nCOPY --from=made / /\n"
+        "COPY --from=tools /t /\nCOPY --from=0 / /\n"
+    )
+    source = parse(text, file="Dockerfile")
+    found = stages.stages(source, target=ARM64, build=V7, build_args={"V": "2"})
+    assert stages.outside(stages.needed(found, source, ""), ARM64) == (
+        ("golang:2", V7), ("Debian", ARM64), ("tools", ARM64),
+    )  # fmt: skip
 
 
 def child(address: str, platform: Platform, kind: str = "oci") -> Child:

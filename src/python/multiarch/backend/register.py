@@ -16,11 +16,11 @@ from multiarch.backend.go_cross_binary.target_types import (
 )
 from multiarch.backend.go_module import rules as go_module
 from multiarch.backend.go_module.target_types import GoModuleTarget, GoSourcesTarget
-from multiarch.backend.goals import tailor
+from multiarch.backend.goals import tailor, update_image_lock
 from multiarch.backend.image import rules as image
-from multiarch.backend.image import runs as image_runs
 from multiarch.backend.image.target_types import (
     ImageBaseTarget,
+    ImageLockTarget,
     MultiarchImagePlatformTarget,
     MultiarchImageTarget,
 )
@@ -36,6 +36,7 @@ def target_types() -> Iterable[type[Target]]:
         GoCrossBinaryTarget,
         GoCrossBinaryPlatformTarget,
         ImageBaseTarget,
+        ImageLockTarget,
         MultiarchImageTarget,
         MultiarchImagePlatformTarget,
         ManifestListTarget,
@@ -53,9 +54,9 @@ def rules() -> Iterable[object]:
         go_module,
         go_cross_binary,
         image,
-        image_runs,
         manifest_list,
         tailor,
+        update_image_lock,
     )
     found = (
         *go_toolchain.rules(),

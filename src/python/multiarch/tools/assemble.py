@@ -1,10 +1,11 @@
 """Assembles one platform's image from a Dockerfile: reproducible bytes, and no engine but for RUN.
 
 Request: `{"address", "platform", "build_platform", "dockerfile", "context", "build_args", "bases":
-{name: {"path"}}, "target", "labels", "capabilities", "annotations", "format", "source_date_epoch",
-"repo_tags", "runs": {id: path}, "pending", "output", "metadata"}`. `output` becomes one tar that
-is an OCI layout and that `docker load` takes; `metadata` a JSON file with the manifest's
-descriptor, the config's digest, and the layers.
+{name: {"path", "paths", "reference"}}, "target", "labels", "capabilities", "annotations", "format",
+"source_date_epoch", "repo_tags", "runs": {id: path}, "pending", "output", "metadata"}`. A base has
+one `path` for all platforms, or `paths` by platform, and the `reference` that it has in a registry.
+`output` becomes one tar that is an OCI layout and that `docker load` takes; `metadata` a JSON file
+with the manifest's descriptor, the config's digest, and the layers.
 
 A RUN is not executed here. `runs` has the layer that an engine made of it, by the RUN's id. For
 each whose layer is not there yet and can be asked for, a folder `ID` of `pending` becomes the
@@ -52,14 +53,9 @@ from multiarch.core.oci.descriptor import (
     manifest_json,
 )
 from multiarch.core.oci.layer import GZIP_HEADER, Entry, with_parents, write_tar
-from multiarch.core.oci.layout import (
-    LAYOUT_FILE,
-    LayoutSource,
-    blob_path,
-    candidates,
-    choose,
-    layout_index,
-)
+from multiarch.core.oci.layout import LAYOUT_FILE, LayoutSource, blob_path, layout_index
+from multiarch.core.oci.reference import same_image
+from multiarch.core.oci.selection import choose
 from multiarch.core.platforms import Platform
 from multiarch.tools.copying import Copier
 from multiarch.tools.image_files import (
@@ -112,10 +108,13 @@ def layer_type(descriptor: Descriptor, types: MediaTypes, *, where: str) -> str:
         return types.layer
     if descriptor.media_type in (OCI.plain_layer, DOCKER.plain_layer):
         return types.plain_layer
+    if descriptor.media_type == OCI.zstd_layer and types.zstd_layer:
+        return types.zstd_layer
+    allowed = "gzip, zstd" if types.zstd_layer else "gzip"
     raise OciError(
-        f"{where}: the layer {descriptor.digest} is {descriptor.media_type!r}; only tar, with gzip "
-        "or without compression, can be read here. Convert the base, such as by `skopeo copy "
-        "--dest-compress-format gzip`."
+        f"{where}: the layer {descriptor.digest} is {descriptor.media_type!r}; an image of this "
+        f"format takes tar with {allowed} or without compression. Convert the base, such as by "
+        "`skopeo copy --dest-compress-format gzip`."
     )
 
 
@@ -223,12 +222,20 @@ class Assembler:
             return State(ImageConfig(stage.platform), (), Tree({}), {})
         if stage.base.lower() in self.states:
             return replace(self.states[stage.base.lower()], arguments={})
-        return self.load(self.layout(stage.base, stage.line), stage)
+        return self.load(self.layout(stage.base, stage), stage)
 
-    def layout(self, name: str, line: int) -> LayoutSource:
+    def base_named(self, name: str) -> Mapping[str, Any] | None:
+        """One of `bases` by its target's name, or by the reference that it has in a registry."""
+        bases: Mapping[str, Mapping[str, Any]] = self.request["bases"]
+        if name in bases:
+            return bases[name]
+        return next((b for b in bases.values() if same_image(name, b.get("reference", ""))), None)
+
+    def layout(self, name: str, stage: Stage) -> LayoutSource:
         """Open a base by the name that the Dockerfile has for it."""
-        bases = self.request["bases"]
-        if name not in bases:
+        bases, line = self.request["bases"], stage.line
+        base = self.base_named(name)
+        if base is None:
             known = ", ".join([*bases, *(n for n in self.states if not n.isdigit())]) or "none"
             raise DockerfileError(
                 self.source.file,
@@ -237,7 +244,15 @@ class Assembler:
                 f"{did_you_mean(name, [*bases, *self.states])} Write an `image_base` target and "
                 "name it in `bases`.",
             )
-        return open_layout(bases[name]["path"], name)
+        path = base.get("path") or base.get("paths", {}).get(str(stage.platform))
+        if path is None:
+            raise DockerfileError(
+                self.source.file,
+                line,
+                f"the base {name!r} comes from a registry, and what to pull is known before a "
+                "variable of a stage is: write its name out",
+            )
+        return open_layout(path, name)
 
     def load(self, layout: LayoutSource, stage: Stage) -> State:
         """Read a base for the stage's platform; its platform is checked, not trusted."""
@@ -253,7 +268,6 @@ class Assembler:
             manifests.append((stated, descriptor))
         where = f"{self.source.file}:{stage.line}: {stage.base}"
         chosen = choose(manifests, stage.platform, where=where)
-        assert any(p in candidates(stage.platform) for p, d in manifests if d == chosen)
         manifest = layout.json(chosen)
         config = ImageConfig.parse(
             layout.json(Descriptor.parse(manifest["config"], where=layout.name)), where=layout.name
@@ -268,7 +282,8 @@ class Assembler:
             layers.append(Layer(replace(descriptor, media_type=media_type), diff_id, data))
         config = replace(config, platform=stage.platform)
         workdir = config.run.get("WorkingDir") or "/"
-        return State(config, tuple(layers), tree, {}, workdir, stage.base, chosen.digest)
+        name = (self.base_named(stage.base) or {}).get("reference") or stage.base
+        return State(config, tuple(layers), tree, {}, workdir, name, chosen.digest)
 
     def step(
         self, state: State, instruction: Instruction, steps: ConfigSteps, stage: Stage
@@ -402,7 +417,7 @@ class Assembler:
                 origin, source = f"the stage {step.origin!r}", self.states[name].tree
             else:
                 base = Stage(name, step.origin, step.line, self.platform, (), {})
-                layout = self.layout(step.origin, step.line)
+                layout = self.layout(step.origin, base)
                 origin, source = f"the base {step.origin!r}", self.load(layout, base).tree
         copier = Copier(self.source.file, step, source, state.tree, state.workdir, origin)
         return self.with_layer(state, copier.entries(state.variables), instruction)

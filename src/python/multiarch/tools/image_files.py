@@ -16,6 +16,8 @@ from multiarch.core.oci.layer import Entry, paths_of, xattrs_of
 from multiarch.core.oci.layout import LayoutSource
 
 _OPAQUE = ".wh..wh..opq"
+# How a frame begins (RFC 8878).
+_ZSTD = b"\x28\xb5\x2f\xfd"
 
 
 def open_layout(path: str, name: str) -> LayoutSource:
@@ -77,10 +79,20 @@ def read(entry: Entry) -> bytes:
     return Path(entry.source).read_bytes() if entry.source else entry.content
 
 
+def without_zstd(data: bytes) -> bytes:
+    """A layer's archive without zstd, the one compression that `tarfile` cannot read."""
+    if not data.startswith(_ZSTD):
+        return data
+    import zstandard
+
+    reader = zstandard.ZstdDecompressor().stream_reader(data, read_across_frames=True)
+    return bytes(reader.readall())
+
+
 def layer_tree(tree: Tree, data: bytes) -> Tree:
     """The tree with a base's layer applied: its whiteouts remove what is below."""
     found = dict(tree.entries)
-    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+    with tarfile.open(fileobj=io.BytesIO(without_zstd(data))) as archive:
         for path, member in paths_of(archive).items():
             directory, name = posixpath.split(path)
             if name == _OPAQUE:

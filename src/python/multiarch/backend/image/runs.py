@@ -34,7 +34,7 @@ _PASSED = (
     *("DOCKER_TLS_VERIFY", "SSL_CERT_FILE"),
 )
 # The Docker SDK and what it needs.
-_DOCKER = ("docker", "requests", "urllib3", "idna", "certifi", "charset-normalizer")
+DOCKER_SDK = ("docker", "requests", "urllib3", "idna", "certifi", "charset-normalizer")
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ async def execute_run(request: ExecuteRunRequest, options: MultiarchEngineSubsys
             f"{request.text} for {request.platform} in {request.address}",
             input_digest=await Get(Digest, RemovePrefix(found, folder)),
             output_files=("layer.tar",),
-            wheels=_DOCKER,
+            wheels=DOCKER_SDK,
             caches=_CACHE,
         ),
     )

@@ -2,34 +2,96 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from pants.build_graph.address import Address
 from pants.engine.target import (
     COMMON_TARGET_FIELDS,
     Dependencies,
     DictStringToStringField,
+    InvalidFieldException,
+    InvalidTargetException,
     MultipleSourcesField,
     OptionalSingleSourceField,
+    SingleSourceField,
     SpecialCasedDependencies,
     StringField,
     StringSequenceField,
     Target,
     TargetGenerator,
 )
+from pants.util.frozendict import FrozenDict
 from pants.util.strutil import help_text
 
 from multiarch.backend.go_cross_binary.target_types import ExcludeField, PlatformsField
+from multiarch.core.errors import MultiarchError
+from multiarch.core.oci.reference import Reference
+from multiarch.core.platforms import Platform
 
 
 class ImageBaseSourcesField(MultipleSourcesField):
     """The files of an OCI layout folder, or one tar."""
 
     alias = "sources"
-    required = True
     help = help_text(
         """
         An OCI layout in the repository: the files of its folder (`sources=["base/**"]`), or one
         tar of it (`sources=["base.tar"]`).
         """
     )
+
+
+class ImageBaseReferenceField(StringField):
+    """An image of a registry, for every platform that it has."""
+
+    alias = "reference"
+    help = help_text(
+        """
+        An image in a registry: `registry.example.com/debian@sha256:...`, or a tag
+        (`registry.example.com/debian:12`) that the lock of images pins
+        (`[multiarch-registry] lock_file`, written by `pants update-image-lock`).
+        """
+    )
+
+    @classmethod
+    def compute_value(cls, raw_value: str | None, address: Address) -> str | None:
+        value = super().compute_value(raw_value, address)
+        if value is not None:
+            _check(Reference.parse, value, address, cls.alias)
+        return value
+
+
+class ImageBaseReferencesField(DictStringToStringField):
+    """Images of registries, one per platform."""
+
+    alias = "references"
+    help = help_text(
+        """
+        Images in registries, where each platform has one of its own:
+        `{"linux/arm/v7": "registry.example.com/arm32v7/busybox:1.36"}`.
+        """
+    )
+
+    @classmethod
+    def compute_value(
+        cls, raw_value: dict[str, str] | None, address: Address
+    ) -> FrozenDict[str, str] | None:
+        value = super().compute_value(raw_value, address)
+        for platform, reference in (value or {}).items():
+            _check(Platform.parse, platform, address, cls.alias)
+            _check(Reference.parse, reference, address, cls.alias)
+        return value
+
+
+def _check(parse: Callable[[str], object], text: str, address: Address, alias: str) -> None:
+    try:
+        parse(text)
+    except MultiarchError as error:
+        raise InvalidFieldException(f"{address}: `{alias}`: {error}") from error
+
+
+class ImageBaseDependenciesField(Dependencies):
+    """What a base depends on: the lock of images, for a tag."""
 
 
 class ImageBaseHintField(StringField):
@@ -49,15 +111,53 @@ class ImageBaseTarget(Target):
     """An image to build on."""
 
     alias = "image_base"
-    core_fields = (*COMMON_TARGET_FIELDS, ImageBaseSourcesField, ImageBaseHintField, Dependencies)
+    core_fields = (
+        *COMMON_TARGET_FIELDS,
+        ImageBaseReferenceField,
+        ImageBaseReferencesField,
+        ImageBaseSourcesField,
+        ImageBaseHintField,
+        ImageBaseDependenciesField,
+    )
     help = help_text(
         """
-        An image that other images are built `FROM`: an OCI layout folder or tar in the repository.
+        An image that other images are built `FROM`: in a registry, or an OCI layout folder or tar
+        in the repository. It has exactly one of `reference`, `references` and `sources`.
 
         A Dockerfile names it by its target name (`FROM base`), where `bases=[":base"]` says which
-        target that is. Its layers are used as they are, byte for byte.
+        target that is; or by its reference. Its layers are used as they are, byte for byte.
         """
     )
+
+    def validate(self) -> None:
+        """It has exactly one origin."""
+        kinds = (ImageBaseReferenceField, ImageBaseReferencesField, ImageBaseSourcesField)
+        given = [f"`{kind.alias}`" for kind in kinds if self[kind].value]
+        if len(given) != 1:
+            raise InvalidTargetException(
+                f"{self.address}: an `image_base` takes exactly one of `reference` (an image in a "
+                "registry), `references` (one per platform) and `sources` (an OCI layout in the "
+                f"repository); it has {' and '.join(given) or 'none of them'}."
+            )
+        if self[ImageBaseHintField].value and not self[ImageBaseSourcesField].value:
+            raise InvalidTargetException(
+                f"{self.address}: `missing_hint` says how to make the files of `sources`, and "
+                f"there are none: it has {given[0]}. Remove it."
+            )
+
+
+class ImageLockSourceField(SingleSourceField):
+    """The lock's file."""
+
+    help = "The lock of images."
+
+
+class ImageLockTarget(Target):
+    """The lock of images, which needs no line in a BUILD file."""
+
+    alias = "_image_lock"
+    core_fields = (*COMMON_TARGET_FIELDS, ImageLockSourceField, Dependencies)
+    help = "The lock of images (`[multiarch-registry] lock_file`)."
 
 
 class ImageDockerfileField(OptionalSingleSourceField):

@@ -27,7 +27,7 @@ from pants.engine.target import (
 from pants.engine.unions import UnionRule
 from pants.util.logging import LogLevel
 
-from multiarch.backend.image.rules import BuildImageRequest, BuiltImage
+from multiarch.backend.image.built_image import BuildImageRequest, BuiltImage
 from multiarch.backend.image.target_types import ImagePlatformField
 from multiarch.backend.manifest_list.target_types import (
     AnnotationsField,

@@ -299,3 +299,18 @@ def needed(found: Sequence[Stage], source: Source, target: str) -> tuple[Stage, 
             if earlier is not None and earlier < number:
                 todo.append(earlier)
     return tuple(found[n] for n in sorted(wanted))
+
+
+def outside(wanted: Sequence[Stage], target: Platform) -> tuple[tuple[str, Platform], ...]:
+    """What the wanted stages take from outside the Dockerfile: names, each with its platform.
+
+    A base is for its stage's platform, and what `--from` names for the target's.
+    """
+    found: list[tuple[str, Platform]] = []
+    known = {SCRATCH}
+    for stage in wanted:
+        base, *others = origins(stage)
+        names = [(base, stage.platform), *((name, target) for name in others)]
+        found += [n for n in names if n[0].lower() not in known and not n[0].isdigit()]
+        known.add(stage.name)
+    return tuple(dict.fromkeys(found))

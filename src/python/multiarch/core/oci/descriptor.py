@@ -25,13 +25,14 @@ class OciError(MultiarchError):
 
 @dataclass(frozen=True)
 class MediaTypes:
-    """The media types of one format of images."""
+    """The media types of one format of images; Docker's has no layers with zstd."""
 
     index: str
     manifest: str
     config: str
     layer: str
     plain_layer: str
+    zstd_layer: str = ""
 
 
 OCI = MediaTypes(
@@ -40,6 +41,7 @@ OCI = MediaTypes(
     "application/vnd.oci.image.config.v1+json",
     "application/vnd.oci.image.layer.v1.tar+gzip",
     "application/vnd.oci.image.layer.v1.tar",
+    "application/vnd.oci.image.layer.v1.tar+zstd",
 )
 DOCKER = MediaTypes(
     "application/vnd.docker.distribution.manifest.list.v2+json",

@@ -11,20 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Callable
 
-from multiarch.core.oci.descriptor import (
-    INDEX_TYPES,
-    MANIFEST_TYPES,
-    Descriptor,
-    OciError,
-    canonical_json,
-    digest_of,
-)
-from multiarch.core.platforms import Platform
+from multiarch.core.oci.descriptor import Descriptor, OciError, canonical_json, digest_of
+from multiarch.core.oci.selection import children
 
 LAYOUT_FILE = canonical_json({"imageLayoutVersion": "1.0.0"})
-
-# Which variants a platform can run besides its own, best first (containerd, platforms.Only).
-_ARM_FALLBACK: Mapping[str, tuple[str, ...]] = {"v7": ("v6", "v5"), "v6": ("v5",), "v5": ()}
 
 
 def blob_path(digest: str) -> str:
@@ -63,12 +53,11 @@ class LayoutSource:
         return tuple(self._open(parse_json(text, where=f"{self.name}: index.json")))
 
     def _open(self, index: Mapping[str, Any]) -> Iterable[Descriptor]:
-        for value in index.get("manifests") or ():
-            descriptor = Descriptor.parse(value, where=self.name)
-            if descriptor.media_type in INDEX_TYPES:
-                yield from self._open(self.json(descriptor))
-            elif descriptor.media_type in MANIFEST_TYPES:
-                yield descriptor
+        found = children(index, where=self.name)
+        yield from (descriptor for _, descriptor in found.images)
+        yield from found.unstated
+        for inner in found.indexes:
+            yield from self._open(self.json(inner))
 
 
 def parse_json(data: bytes, *, where: str) -> dict[str, Any]:
@@ -80,29 +69,6 @@ def parse_json(data: bytes, *, where: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise OciError(f"{where}: expected a JSON object, found {type(value).__name__}")
     return value
-
-
-def candidates(platform: Platform) -> tuple[Platform, ...]:
-    """The platforms whose images run on this one, best first."""
-    if platform.arch != "arm":
-        return (platform,)
-    fallback = _ARM_FALLBACK.get(platform.variant or "", ())
-    return (platform, *(Platform(platform.os, "arm", v) for v in fallback))
-
-
-def choose(
-    manifests: Iterable[tuple[Platform, Descriptor]], platform: Platform, *, where: str
-) -> Descriptor:
-    """Choose the manifest for a platform, falling back as containerd does for arm variants.
-
-    Raises OciError that lists the platforms there are.
-    """
-    found = dict(manifests)
-    for candidate in candidates(platform):
-        if candidate in found:
-            return found[candidate]
-    known = ", ".join(str(p) for p in sorted(found)) or "none"
-    raise OciError(f"{where}: the base has no image for `{platform}`; it has {known}.")
 
 
 def layout_index(descriptor: Descriptor, names: Iterable[str]) -> bytes:

@@ -1,0 +1,61 @@
+"""Packages an image: one tar per platform below `dist/`."""
+
+from __future__ import annotations
+
+import logging
+import posixpath
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pants.core.goals.package import BuiltPackage, BuiltPackageArtifact, PackageFieldSet
+from pants.engine.internals.native_engine import EMPTY_DIGEST
+from pants.engine.rules import Get, MultiGet, collect_rules, rule
+from pants.engine.unions import UnionRule
+from pants.util.logging import LogLevel
+
+from multiarch.backend.image.built_image import BuildImageRequest, BuiltImage
+from multiarch.backend.image.target_types import ImagePlatformField
+from multiarch.backend.relocation import Relocated, RelocateRequest
+from multiarch.backend.summary import Delivery, DeliveryRequest
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class PackageImageFieldSet(PackageFieldSet):
+    """What `package` needs of a platform's image."""
+
+    required_fields = (ImagePlatformField,)
+
+    platform: ImagePlatformField
+
+
+@rule(level=LogLevel.DEBUG)
+async def package_image(field_set: PackageImageFieldSet) -> BuiltPackage:
+    built = await Get(BuiltImage, BuildImageRequest(field_set.address))
+    address = built.address
+    if built.skipped:
+        logger.warning("Left out: %s", built.skipped)
+        return BuiltPackage(EMPTY_DIGEST, ())
+    path = posixpath.join(
+        address.spec_path, address.target_name, built.platform.path, f"{address.target_name}.tar"
+    )
+    moved, _ = await MultiGet(
+        Get(Relocated, RelocateRequest(built.digest, "image.tar", path)),
+        Get(
+            Delivery,
+            DeliveryRequest(
+                "image",
+                str(address.maybe_convert_to_target_generator()),
+                str(built.platform),
+                built.size,
+                built.descriptor["digest"].removeprefix("sha256:"),
+                built.runs,
+            ),
+        ),
+    )
+    return BuiltPackage(moved.digest, (BuiltPackageArtifact(path),))
+
+
+def rules() -> Iterable[object]:
+    return (*collect_rules(), UnionRule(PackageFieldSet, PackageImageFieldSet))

@@ -1,0 +1,1 @@
+"""Registries: transport, credentials, a client that retries, and images as sources."""
