@@ -23,6 +23,8 @@ from multiarch.backend.image.target_types import (
     MultiarchImagePlatformTarget,
     MultiarchImageTarget,
 )
+from multiarch.backend.image_test import rules as image_test
+from multiarch.backend.image_test.target_types import ImageTestPlatformTarget, ImageTestTarget
 from multiarch.backend.manifest_list import rules as manifest_list
 from multiarch.backend.manifest_list.target_types import ManifestListTarget
 
@@ -38,6 +40,8 @@ def target_types() -> Iterable[type[Target]]:
         MultiarchImageTarget,
         MultiarchImagePlatformTarget,
         ManifestListTarget,
+        ImageTestTarget,
+        ImageTestPlatformTarget,
     )
 
 
@@ -52,6 +56,7 @@ def rules() -> Iterable[object]:
         go_module,
         go_cross_binary,
         image,
+        image_test,
         manifest_list,
         tailor,
     )

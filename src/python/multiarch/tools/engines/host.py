@@ -103,12 +103,15 @@ def emulator(host: Host, platform: Platform) -> str | None:
     )
 
 
+def commands_own(lines: Sequence[str]) -> list[str]:
+    """What a command printed, without buildah's own repetitions of its exit code."""
+    own = ("subprocess exited with status", "Error: exit status", "Error: while running runtime")
+    return [line for line in lines if not line.startswith(own)]
+
+
 def failure(log: Path, code: int) -> str:
     """A command's exit code and the last lines that it printed."""
-    lines = log.read_text(errors="replace").splitlines()
-    # buildah's own repetitions of the exit code.
-    own = ("subprocess exited with status", "Error: exit status", "Error: while running runtime")
-    kept = [line for line in lines if not line.startswith(own)][-_LAST_LINES:]
+    kept = commands_own(log.read_text(errors="replace").splitlines())[-_LAST_LINES:]
     return f"it ended with exit code {code}; its last lines:\n" + "\n".join(
         f"  | {line}" for line in kept or ["(it printed nothing)"]
     )
