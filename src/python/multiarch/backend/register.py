@@ -16,7 +16,7 @@ from multiarch.backend.go_cross_binary.target_types import (
 )
 from multiarch.backend.go_module import rules as go_module
 from multiarch.backend.go_module.target_types import GoModuleTarget, GoSourcesTarget
-from multiarch.backend.goals import tailor
+from multiarch.backend.goals import load_image, tailor
 from multiarch.backend.image import rules as image
 from multiarch.backend.image.target_types import (
     ImageBaseTarget,
@@ -59,6 +59,7 @@ def rules() -> Iterable[object]:
         image_test,
         manifest_list,
         tailor,
+        load_image,
     )
     found = (
         *go_toolchain.rules(),

@@ -134,7 +134,7 @@ class Buildah:
             except subprocess.TimeoutExpired:
                 raise RunTimeout(timeout) from None
         stdout, stderr = (file.read_text(errors="replace") for file in printed)
-        return Outcome(code, stdout, "".join(commands_own(stderr.splitlines(keepends=True))))
+        return Outcome(code, stdout, commands_own(stderr))
 
     def take_layer(self, container: str, diff_ids: Sequence[str]) -> None:
         """Write the layer that the container has over its image."""

@@ -99,7 +99,8 @@ class Docker:
         import docker.errors
 
         try:
-            self.client.images.remove(image.id)
+            # Its parents have no name either; each is removed by who loaded it.
+            self.client.images.remove(image.id, noprune=True)
         except docker.errors.APIError:
             return
 
