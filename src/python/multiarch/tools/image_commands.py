@@ -68,7 +68,7 @@ def main(request: Mapping[str, Any]) -> None:
         sys.exit(FAILED_EXIT_CODE)
 
 
-def tested(command: Command, platform: Platform, execute: _Execute, timeout: int) -> Result:
+def result_of(command: Command, platform: Platform, execute: _Execute, timeout: int) -> Result:
     """Run one test's setup, command and teardown, and decide on the command."""
     env = {**dict(command.env), **qemu_settings(platform)}
     problems: tuple[str, ...] = ()
@@ -119,7 +119,7 @@ def with_buildah(
                 ) -> Outcome:
                     return engine.execute(name, argv, env, seconds)
 
-                results.append(tested(command, platform, run_in, timeout).as_json())
+                results.append(result_of(command, platform, run_in, timeout).as_json())
                 # What it left running, or what hangs.
                 namespace.kill_all()
             told.write_text(json.dumps(results))
@@ -149,7 +149,7 @@ def with_docker(
         for command in commands:
             container = docker_engine.DockerContainer(engine, loaded, platform, host.network)
             try:
-                results.append(tested(command, platform, container.execute, timeout))
+                results.append(result_of(command, platform, container.execute, timeout))
             finally:
                 container.remove()
     finally:

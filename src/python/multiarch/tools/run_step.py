@@ -50,7 +50,8 @@ def with_buildah(host: Host, work: Path, image: Path, step: Mapping[str, Any]) -
     emulators = () if program is None else ((platform, program),)
     sandbox = namespace.Sandbox(emulators, network)
     engine = buildah.Buildah(host, work)
-    mounts = [mount_volume(mount, host, work, image.parent) for mount in step["mounts"]]
+    asked = (mount_volume(mount, host, work, image.parent) for mount in step["mounts"])
+    mounts = [volume for volume in asked if volume is not None]
     env = qemu_settings(platform)
 
     def execute() -> None:
@@ -62,12 +63,14 @@ def with_buildah(host: Host, work: Path, image: Path, step: Mapping[str, Any]) -
     namespace.call(execute, sandbox, host)
 
 
-def mount_volume(mount: Mapping[str, Any], host: Host, work: Path, folder: Path) -> str:
-    """A mount as `buildah run --volume` takes it."""
+def mount_volume(mount: Mapping[str, Any], host: Host, work: Path, folder: Path) -> str | None:
+    """A mount as `buildah run --volume` takes it; None for a missing secret that may be missing."""
     target, kind = mount["target"], mount["kind"]
     if kind == "secret":
         file = host.secrets.get(mount["id"])
         if file is None or not Path(file).is_file():
+            if not mount["required"]:
+                return None
             known = ", ".join(sorted(host.secrets)) or "none"
             found = f"its file {file} is not there" if file else f"there are: {known}"
             raise RunError(

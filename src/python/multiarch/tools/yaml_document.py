@@ -39,7 +39,11 @@ def _node(loader: object, node: object, above: tuple[int, ...]) -> Node:
         raise yaml.MarkedYAMLError(problem="an alias within itself", problem_mark=node.start_mark)
     within = (*above, id(node))
     if isinstance(node, yaml.MappingNode):
+        own = [pair for pair in node.value if pair[0].tag != f"{_TAG}merge"]
         loader.flatten_mapping(node)
+        merged = node.value[: len(node.value) - len(own)]
+        said = {key.value for key, _ in own}
+        node.value = [*(pair for pair in merged if pair[0].value not in said), *own]
         entries = tuple(
             (str(key.value), key.start_mark.line + 1, _node(loader, value, within))
             for key, value in node.value

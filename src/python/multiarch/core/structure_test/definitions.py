@@ -142,7 +142,7 @@ class _Reader:
     def fields(self, node: Node, where: str, known: Mapping[str, _Parse]) -> dict[str, Any]:
         """The values of a mapping's keys, read by the key's own function."""
         if node.kind != MAP:
-            self.problem(node, f"{where}: expected a mapping, found {node.found}")
+            self.problem(node, f"{where or 'the file'}: expected a mapping, found {node.found}")
             return {}
         found: dict[str, Any] = {}
         for key, line, value in node.entries:
