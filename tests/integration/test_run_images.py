@@ -207,7 +207,5 @@ def test_a_mistake_in_a_file_of_tests_fails_that_test_with_its_line(
     repository.write("late/t.yaml", 'schemaVersion: "2.0.0"\nmetadatatest: {cmd: [/c]}\n')
     result = repository.pants("test", "late:t", check=False)
     assert result.returncode == 1
-    assert (
-        "late/t.yaml:2: unknown key `metadatatest`. Did you mean `metadataTest`" in result.stderr
-    )
+    assert "late/t.yaml:2: unknown key `metadatatest`. Did you mean `metadataTest`" in result.stderr
     assert "Traceback" not in result.stderr

@@ -159,7 +159,7 @@ SECRET = {"kind": "secret", "id": "t", "target": "/run/secrets/t", "mode": "", "
 def test_a_secret_that_may_be_missing_is_left_out(tmp_path: Path) -> None:
     host = Host({}, {"t": str(tmp_path / "t")}, 1, True)
     assert mount_volume(SECRET, host, tmp_path, tmp_path) is None
-    with pytest.raises(RunError, match="it needs the secret 't'; its file .*/t is not there"):
+    with pytest.raises(RunError, match=r"it needs the secret 't'; its file .*/t is not there"):
         mount_volume({**SECRET, "required": True}, host, tmp_path, tmp_path)
     (tmp_path / "t").write_text("x")
     work = tmp_path / "work"

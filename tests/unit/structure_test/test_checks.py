@@ -74,7 +74,10 @@ IMAGE = Image(CONFIG, {entry.path: entry for entry in ENTRIES}, lambda entry: en
         (FileExistence("n", "/tmp", False), ("expected no /tmp; got dtrwxrwxrwx",)),
         (
             FileExistence("n", "/etc/app.cnf"),
-            ("expected /etc/app.cnf; got no such file. Did you mean `/etc/app.conf` or `/etc/up` or `/etc/loop`?",),
+            (
+                "expected /etc/app.cnf; got no such file. Did you mean `/etc/app.conf` or "
+                "`/etc/up` or `/etc/loop`?",
+            ),
         ),
         (
             FileExistence("n", "/bin/su", True, "-rwxr-xr-x", 0, 0),

@@ -62,7 +62,7 @@ def parse(text: str) -> Definition:
 
 
 def problems(text: str) -> list[str]:
-    with pytest.raises(DefinitionError, match="t.yaml") as raised:
+    with pytest.raises(DefinitionError, match=r"t\.yaml:") as raised:
         parse(text)
     return str(raised.value).splitlines()
 
@@ -116,9 +116,9 @@ def test_every_problem_is_named_with_its_line() -> None:
         "t.yaml:7: `fileExistenceTests`[0]: `isExecutableBy`: expected one of owner, group, other, "
         "any, found 'user'.",
         "t.yaml:8: `fileExistenceTests`[1] needs `name`",
-        "t.yaml:9: unknown key `fileContentTest`. Did you mean `fileContentTests` or `fileExistenceTests`"
-        " or `metadataTest`? There are schemaVersion, globalEnvVars, fileExistenceTests, "
-        "fileContentTests, metadataTest, licenseTests, commandTests.",
+        "t.yaml:9: unknown key `fileContentTest`. Did you mean `fileContentTests` or "
+        "`fileExistenceTests` or `metadataTest`? There are schemaVersion, globalEnvVars, "
+        "fileExistenceTests, fileContentTests, metadataTest, licenseTests, commandTests.",
         "t.yaml:11: `commandTests`[0]: `exitCode`: expected a whole number, found '-1'",
         "t.yaml:11: `commandTests`[0]: `expectedOutput`[0]: the pattern '(?=x)': Go has no '(?=x': "
         "neither lookarounds nor conditions nor comments",

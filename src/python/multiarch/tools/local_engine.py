@@ -53,7 +53,9 @@ def load(engine: str, program: str, tar: Path, environment: Mapping[str, str]) -
 
     Raises MultiarchError with the engine's own words when it refuses.
     """
-    argv = ["load", "image-archive", str(tar)] if engine == "kind" else ["load", "-q", "-i", str(tar)]
+    argv = (
+        ["load", "image-archive", str(tar)] if engine == "kind" else ["load", "-q", "-i", str(tar)]
+    )
     made = subprocess.run(
         [program, *argv], env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
     )

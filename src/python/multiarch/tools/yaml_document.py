@@ -40,7 +40,7 @@ def _node(loader: object, node: object, above: tuple[int, ...]) -> Node:
     within = (*above, id(node))
     if isinstance(node, yaml.MappingNode):
         own = [pair for pair in node.value if pair[0].tag != f"{_TAG}merge"]
-        loader.flatten_mapping(node)
+        loader.flatten_mapping(node)  # type: ignore[no-untyped-call]
         merged = node.value[: len(node.value) - len(own)]
         said = {key.value for key, _ in own}
         node.value = [*(pair for pair in merged if pair[0].value not in said), *own]

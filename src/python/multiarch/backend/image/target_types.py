@@ -204,10 +204,12 @@ class NamedToRunField(StringField):
     help = "Set while `pants run` runs this image by its own address."
 
 
-class NamedImagePlatformTarget(MultiarchImagePlatformTarget):
+class NamedImagePlatformTarget(Target):
     """The same image, while `pants run` runs it by its own address: it may be a foreign one."""
 
+    alias = MultiarchImagePlatformTarget.alias
     core_fields = (*MultiarchImagePlatformTarget.core_fields, NamedToRunField)
+    help = MultiarchImagePlatformTarget.help
 
 
 class MultiarchImageTarget(TargetGenerator):

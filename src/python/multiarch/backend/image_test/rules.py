@@ -155,7 +155,7 @@ class ImageTestFieldSet(TestFieldSet):
 class ImageTestRequest(TestRequest):
     """Test the image of one platform."""
 
-    tool_subsystem = MultiarchImageTestSubsystem
+    tool_subsystem = MultiarchImageTestSubsystem  # type: ignore[assignment]
     field_set_type = ImageTestFieldSet
 
 
@@ -215,14 +215,13 @@ async def run_commands(request: CommandsRequest, options: MultiarchEngineSubsyst
     return RanCommands(contents[0].content.decode(), "", "", result.metadata)
 
 
-def test_result(
+def shown_result(
     field_set: ImageTestFieldSet,
     options: TestSubsystem,
     text: str,
-    *,
     failed: bool,
     run: ProcessResultMetadata,
-    reports: Snapshot | None = None,
+    reports: Snapshot | None,
 ) -> TestResult:
     """What `test` shows of one platform's test."""
     return TestResult(
@@ -286,7 +285,7 @@ async def test_image(
     checked = await Get(FallibleProcessResult, Process, process)
     if checked.exit_code != 0:
         text = checked.stderr.decode(errors="replace").strip() + "\n"
-        return test_result(field_set, options, text, failed=True, run=checked.metadata)
+        return shown_result(field_set, options, text, True, checked.metadata, None)
     contents = {
         f.path: f.content.decode() for f in await Get(DigestContents, Digest, checked.output_digest)
     }
@@ -312,7 +311,7 @@ async def test_image(
     xml = FileContent(f"{address.path_safe_spec}.xml", junit_xml(str(address), results))
     reports = await Get(Snapshot, CreateDigest([xml])) if options.report else None
     text, failed = report(title, results), is_failed(results)
-    return test_result(field_set, options, text, failed=failed, run=run, reports=reports)
+    return shown_result(field_set, options, text, failed, run, reports)
 
 
 def rules() -> Iterable[object]:

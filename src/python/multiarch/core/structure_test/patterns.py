@@ -11,7 +11,7 @@ are an error here alone. Leftmost-first matching is the same in both.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache
 
 from multiarch.core.errors import MultiarchError
 
@@ -49,7 +49,7 @@ class PatternError(MultiarchError):
     """Says what in a pattern is not Go's, or not supported here."""
 
 
-@lru_cache(maxsize=None)
+@cache
 def compiled(pattern: str) -> re.Pattern[str]:
     r"""Compile one of Go's patterns; raises PatternError.
 
@@ -169,7 +169,9 @@ class _Translation:
             return f"[{_PERL.get(letter) or _PERL_NOT[letter]}]"
         if letter and letter in "AzbB":
             self.at += 2
-            return {"A": r"(?:\A)", "z": r"(?:\Z)", "b": r"(?:(?a:\b))", "B": r"(?:(?a:\B))"}[letter]
+            return {"A": r"(?:\A)", "z": r"(?:\Z)", "b": r"(?:(?a:\b))", "B": r"(?:(?a:\B))"}[
+                letter
+            ]
         if letter == "Q":
             end = self.pattern.find("\\E", self.at)
             literal = self.pattern[self.at + 2 : end if end >= 0 else None]
