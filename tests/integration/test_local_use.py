@@ -106,8 +106,9 @@ def test_an_engine_that_is_missing_is_named(repository: Repository) -> None:
 
 @pytest.mark.parametrize("engine", ["buildah", "docker"])
 def test_commands_of_an_image_test_run_on_its_platform(repository: Repository, engine: str) -> None:
-    def images() -> bytes:
-        return subprocess.run(["docker", "images", "-aq"], capture_output=True, check=True).stdout
+    def images() -> set[bytes]:
+        listed = ["docker", "images", "-aq", "--no-trunc"]
+        return set(subprocess.run(listed, capture_output=True, check=True).stdout.split())
 
     before = images()
     argv = (f"--multiarch-engine-engine={engine}", "--test-output=all", "test", "img:test")
