@@ -92,6 +92,10 @@ def test_an_image_has_other_names_and_the_same_blobs(tmp_path: Path) -> None:
     assert entry["annotations"] == {"org.opencontainers.image.ref.name": "x/y:1"}
     rename(source, target, [])
     assert docker_manifest(target)["RepoTags"] == []
+    with tarfile.open(target) as nameless:
+        index = nameless.extractfile("index.json")
+        assert index
+        assert "annotations" not in json.load(index)["manifests"][0]
 
 
 class Steps:
