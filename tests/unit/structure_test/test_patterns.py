@@ -43,6 +43,8 @@ from multiarch.core.structure_test.patterns import PatternError, compiled
         (r"a\z", "a\n", None),
         ("(a|ab)(c|bcd)", "abcd", "abcd"),
         (r"\.\/\-", "./-", "./-"),
+        (r"\B", "", ""),
+        ("(?)a(?s)*", "aa", "aa"),
         ("", "x", ""),
     ],
 )

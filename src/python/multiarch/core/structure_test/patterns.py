@@ -5,7 +5,8 @@ unless `(?m)`; `(?i)` and the like may stand anywhere and hold to the end of the
 `\z`, `\Q...\E`, `\x{...}`, `[[:alpha:]]` and `(?<name>...)` exist; `\d`, `\s`, `\w` and `\b` are
 ASCII, and `\s` has no vertical tab; `{,5}` is text. What only Python has (lookarounds,
 backreferences, possessive repetition, conditions) is an error, as in Go. Unicode classes (`\pL`)
-are an error here alone. Leftmost-first matching is the same in both.
+are an error here alone, and so is a repetition after flags after a repetition (`a*(?i)*`).
+Leftmost-first matching is the same in both.
 """
 
 from __future__ import annotations
@@ -16,6 +17,13 @@ from functools import cache
 from multiarch.core.errors import MultiarchError
 
 _MAX_REPEAT = 1000
+# Python finds no `\B` in an empty text.
+_ANCHORS = {
+    "A": r"(?:\A)",
+    "z": r"(?:\Z)",
+    "b": r"(?:(?a:\b))",
+    "B": r"(?:(?a:\B)|\A\Z)",
+}
 _PERL = {"d": "0-9", "s": r"\t\n\f\r ", "w": "0-9A-Za-z_"}
 # Their complements, as they stand in a class beside other items.
 _PERL_NOT = {
@@ -87,18 +95,22 @@ class _Translation:
                 out.append(repeat)
                 repeatable = False
                 continue
-            repeatable = char not in "(|"
             if char == "(":
-                out.append(self.group())
+                opened = self.group()
+                out.append(opened)
+                # Flags alone are no part of the text: what stands before them may be repeated.
+                repeatable = repeatable and not opened
+                continue
+            repeatable = char != "|"
+            if char == "|":
+                self.at += 1
+                out.append("|")
             elif char == ")":
                 if not self.groups:
                     raise self.fail("a `)` without `(`")
                 self.flags = self.groups.pop()
                 self.at += 1
                 out.append(")")
-            elif char == "|":
-                self.at += 1
-                out.append("|")
             else:
                 out.append(self.atom(char))
         if self.groups:
@@ -122,13 +134,13 @@ class _Translation:
         return operator + ("?" if lazy != ("U" in self.flags) else "")
 
     def group(self) -> str:
-        """The beginning of a group, or flags for the rest of this one."""
+        """The beginning of a group; flags for the rest of this one are nothing in Python."""
         if not self.pattern.startswith("(?", self.at):
             self.groups.append(self.flags)
             self.at += 1
             return "("
         found = _GROUP.match(self.pattern, self.at)
-        if found is None or found.group() == "(?)":
+        if found is None:
             what = self.pattern[self.at : self.at + 4]
             raise self.fail(f"Go has no {what!r}: neither lookarounds nor conditions nor comments")
         self.at = found.end()
@@ -140,7 +152,7 @@ class _Translation:
         if end == ":":
             self.groups.append(self.flags)
         self.flags = flags
-        return "(?:" if end == ":" else "(?:)"
+        return "(?:" if end == ":" else ""
 
     def atom(self, char: str) -> str:
         """One character, class, anchor or escape."""
@@ -167,11 +179,9 @@ class _Translation:
         if letter in _PERL or letter in _PERL_NOT:
             self.at += 2
             return f"[{_PERL.get(letter) or _PERL_NOT[letter]}]"
-        if letter and letter in "AzbB":
+        if letter in _ANCHORS:
             self.at += 2
-            return {"A": r"(?:\A)", "z": r"(?:\Z)", "b": r"(?:(?a:\b))", "B": r"(?:(?a:\B))"}[
-                letter
-            ]
+            return _ANCHORS[letter]
         if letter == "Q":
             end = self.pattern.find("\\E", self.at)
             literal = self.pattern[self.at + 2 : end if end >= 0 else None]
