@@ -45,6 +45,8 @@ def main() -> int:
         os.execvpe(
             "dockerd",
             ["dockerd", "--bridge=none", "--iptables=false", "--ip6tables=false",
+             # It may not be switched on from a namespace, and no container has a network.
+             "--ip-forward=false",
              "--data-root", f"{folder}/data", "--exec-root", f"{folder}/exec",
              "--pidfile", f"{folder}/pid", "-H", f"unix://{folder}/docker.sock"],
             {**os.environ, "USER": "nobody"},

@@ -67,6 +67,7 @@ def field_type(field: type[Any]) -> str:
         (kinds.DictStringToStringField, "table of text to text"),
         (kinds.MultipleSourcesField, "list of file names"),
         (kinds.OptionalSingleSourceField, "file name"),
+        (kinds.IntField, "number"),
         (kinds.SpecialCasedDependencies, "list of addresses"),
         (kinds.Dependencies, "list of addresses"),
         (kinds.StringSequenceField, "list of texts"),
@@ -124,7 +125,7 @@ def option_lines(subsystem: type[Any]) -> Iterable[str]:
     """One section of pants.toml: its help and a table of its options."""
     from pants.option.option_types import collect_options_info
 
-    scope = subsystem.options_scope
+    scope = getattr(subsystem, "name", subsystem.options_scope)
     text = subsystem.help if isinstance(subsystem.help, str) else subsystem.help()
     yield f"### `[{scope}]`\n"
     yield text.strip() + "\n"
@@ -146,6 +147,7 @@ def option_lines(subsystem: type[Any]) -> Iterable[str]:
 
 def render() -> str:
     """Make the whole text; ImportError where Pants is not installed."""
+    from multiarch.backend.goals.load_image import LoadImageSubsystem
     from multiarch.backend.register import target_types
     from multiarch.backend.subsystems.go_toolchain import GoToolchainSubsystem
     from multiarch.backend.subsystems.multiarch import MultiarchSubsystem
@@ -167,7 +169,7 @@ def render() -> str:
     lines.append("## Options in `pants.toml`\n")
     subsystems = (
         *(MultiarchSubsystem, MultiarchEngineSubsystem, MultiarchRegistrySubsystem),
-        GoToolchainSubsystem,
+        *(GoToolchainSubsystem, LoadImageSubsystem),
     )
     for subsystem in subsystems:
         lines += option_lines(subsystem)

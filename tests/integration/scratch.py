@@ -173,3 +173,17 @@ def require(name: str, *, found: bool = True) -> str:
             pytest.fail(f"{name} is missing")
         pytest.skip(f"{name} is missing")
     return path
+
+
+def debian() -> Path:
+    """The base that the tests of RUN and of commands work on, which CI makes."""
+    file = bootstrap.ROOT / "examples/images/report/debian.tar"
+    if not file.exists():
+        require("build-support/debian_base.py has not been run: debian.tar", found=False)
+    return file
+
+
+def require_docker() -> None:
+    """Skip, in CI fail, unless a Docker engine answers."""
+    if subprocess.run([require("docker"), "version"], capture_output=True).returncode != 0:
+        require("a Docker engine that answers", found=False)

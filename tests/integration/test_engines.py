@@ -14,16 +14,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import bootstrap
 import pytest
 from multiarch.core.platforms import Platform
 from multiarch.tools import assemble
 
-from tests.integration.scratch import SOURCES, require
+from tests.integration.scratch import SOURCES, debian, require, require_docker
 
 pytestmark = pytest.mark.integration
 
-DEBIAN = bootstrap.ROOT / "examples/images/report/debian.tar"
 PLATFORMS = tuple(
     f"linux/{arch}" for arch in ("amd64", "arm/v6", "arm/v7", "arm64", "ppc64le", "s390x")
 )
@@ -38,13 +36,6 @@ RUN rm -r a; echo now a file >a; cp /bin/true t; setcap cap_net_raw,cap_setuid=e
 RUN ["/bin/sh", "-c", "rm -r /usr/share/lintian /tmp; mkdir /tmp; echo x >/etc/hosts; rm soft"]
 """
 UNAME = {"arm/v6": "armv6l", "arm/v7": "armv7l", "arm64": "aarch64", "amd64": "x86_64"}
-
-
-def debian() -> Path:
-    """The base of these tests, which CI makes."""
-    if not DEBIAN.exists():
-        require("build-support/debian_base.py has not been run: debian.tar", found=False)
-    return DEBIAN
 
 
 def note(work: Path, **changes: Any) -> Path:
@@ -139,12 +130,6 @@ def ordinary_user() -> str:
         ids = ["--add-subuids", "900000-965535", "--add-subgids", "900000-965535"]
         subprocess.run(["usermod", *ids, name], check=True)
     return name
-
-
-def require_docker() -> None:
-    """Skip, in CI fail, unless a Docker engine answers."""
-    if subprocess.run([require("docker"), "version"], capture_output=True).returncode != 0:
-        require("a Docker engine that answers", found=False)
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
@@ -253,7 +238,9 @@ def test_a_secret_is_seen_by_its_run_alone(work: Path) -> None:
 
 def test_a_missing_secret_is_named(work: Path) -> None:
     text = problem(
-        work, "FROM debian\nRUN --mount=type=secret,id=token true\n", secrets={"other": "/x"}
+        work,
+        "FROM debian\nRUN --mount=type=secret,id=token,required true\n",
+        secrets={"other": "/x"},
     )
     assert "it needs the secret 'token'; there are: other." in text
 
@@ -270,6 +257,31 @@ def test_bind_and_cache_mounts(work: Path) -> None:
     )
     runs.build(text, "linux/arm64")
     assert layer_files(work / "run/image.tar", -1) == {"both": b"from the contextfrom the stage\n"}
+
+
+def test_an_optional_secret_that_is_missing_and_a_tmpfs(work: Path) -> None:
+    """The RUN goes on without the secret; what is written to a tmpfs is gone after it."""
+    require("buildah")
+    runs = Runs(work / "run", "buildah")
+    text = (
+        "FROM debian\nRUN --mount=type=secret,id=token --mount=type=tmpfs,target=/scratch "
+        "test ! -e /run/secrets/token && echo x >/scratch/x && cp /scratch/x /copied\n"
+        "RUN test ! -e /scratch && echo gone >/checked\n"
+    )
+    runs.build(text, "linux/arm64")
+    assert layer_files(work / "run/image.tar", -2) == {"copied": b"x\n"}
+    assert layer_files(work / "run/image.tar", -1) == {"checked": b"gone\n"}
+
+
+@pytest.mark.parametrize("engine", ["buildah", "docker"])
+def test_a_heredoc_with_its_own_interpreter(work: Path, engine: str) -> None:
+    require("buildah")
+    require_docker()
+    runs = Runs(work / "run", engine)
+    script = "#!/bin/sh -eu\nread line || line=nothing\necho $0 $line $(uname -m) >/said"
+    runs.build(f"FROM debian\nRUN <<EOF\n{script}\nEOF\n", "linux/arm64")
+    said = layer_files(work / "run/image.tar", -1)
+    assert said == {"said": b"/dev/fd/3 nothing aarch64\n"}
 
 
 def layer_files(image: Path, number: int) -> dict[str, bytes]:

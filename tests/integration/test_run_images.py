@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import tarfile
 import uuid
 from collections.abc import Iterator
 
-import bootstrap
 import pytest
 
-from tests.integration.scratch import Repository, require, started
+from tests.integration.scratch import Repository, debian, require, started
 
 pytestmark = pytest.mark.integration
 
-DEBIAN = bootstrap.ROOT / "examples/images/report/debian.tar"
 BUILD = """
 image_base(name="debian", sources=["debian.tar"])
 files(name="files", sources=["late.txt"])
@@ -24,6 +23,11 @@ multiarch_image(name="plain", instructions=["FROM scratch", "COPY late.txt /"],
                 dependencies=[":files"], platforms=["linux/s390x"])
 manifest_list(name="list", images=[":image"], tags=["1"])
 """
+LATE = """
+multiarch_image(name="image", instructions=["FROM scratch", "CMD [\\"/c\\"]"],
+                platforms=["linux/s390x"])
+image_test(name="t", image=":image", source="t.yaml")
+"""
 NO_DOCKER = {"DOCKER_HOST": "unix:///nonexistent.sock"}
 
 
@@ -31,13 +35,11 @@ NO_DOCKER = {"DOCKER_HOST": "unix:///nonexistent.sock"}
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
     """One image on Debian for two platforms, whose RUN no run before knew."""
     require("buildah")
-    if not DEBIAN.exists():
-        require("build-support/debian_base.py has not been run: debian.tar", found=False)
     found = Repository(tmp_path_factory.mktemp("runs"))
     found.configure(platforms=["linux/amd64", "linux/arm64"])
     found.write("img/BUILD", BUILD)
     found.write("img/late.txt", "first\n")
-    shutil.copyfile(DEBIAN, found.root / "img/debian.tar")
+    shutil.copyfile(debian(), found.root / "img/debian.tar")
     dockerfile(found, f"echo {uuid.uuid4()} >/token")
     yield found
     found.stop()
@@ -124,3 +126,86 @@ def test_a_base_that_was_not_made_says_how_to_make_it(repository: Repository) ->
     assert (
         "the files of its base absent:base are not there. To make them: ./make-it"
     ) in result.stderr
+
+
+def test_a_change_for_one_platform_rebuilds_its_image_alone(repository: Repository) -> None:
+    """Counted by processes: no RUN, no assembly and no link of the other platform."""
+    where = f'package main\n\nconst where = "{uuid.uuid4()}"\n'
+    repository.write("app/BUILD", 'go_module(name="mod")\ngo_cross_binary(name="app")\n')
+    repository.write("app/go.mod", "module example.com/app\n\ngo 1.25\n")
+    repository.write("app/main.go", "package main\n\nfunc main() { println(where) }\n")
+    for arch in ("amd64", "arm64"):
+        repository.write(f"app/where_{arch}.go", where)
+    repository.write(
+        "own/BUILD",
+        'multiarch_image(name="own", bases=["img:debian"], binaries=["app"], '
+        'instructions=["FROM debian", "COPY bin/app /app", "RUN /app 2>/said"])\n',
+    )
+    assert len(runs(started(repository.pants("package", "own")))) == 2
+    repository.write("app/where_arm64.go", where.replace('"\n', ' new"\n'))
+    again = [line for line in started(repository.pants("package", "own")) if "own" in line]
+    assert len(runs(again)) == 1
+    assert again
+    assert [line for line in again if "linux/amd64" in line] == []
+
+
+TESTS = """
+schemaVersion: "2.0.0"
+fileContentTests:
+  - {name: the text, path: /late.txt, expectedContents: ["^nothing like it"]}
+commandTests:
+  - {name: quick, command: "true"}
+  - {name: slow, command: sleep, args: ["4243"]}
+"""
+
+
+def test_a_failing_image_test_shows_each_test(repository: Repository) -> None:
+    """Expected and got; what hangs under QEMU is stopped, and the tests beside it go on."""
+    dockerfile(repository, "true")
+    repository.write("img/late.txt", "late\n")
+    repository.write("checks/t.yaml", TESTS)
+    repository.write(
+        "checks/BUILD",
+        'image_test(name="t", image="img:image#linux/arm64", source="t.yaml", timeout=5)\n',
+    )
+    result = repository.pants("test", "checks:t", check=False)
+    assert result.returncode == 1
+    assert (
+        "checks/t.yaml on linux/arm64: 1 passed, 2 failed\n"
+        "  FAILED  file content: the text\n"
+        "          expected /late.txt to match `^nothing like it`; got:\n"
+        "            | late\n"
+        "  ok      command: quick\n"
+        "  FAILED  command: slow\n"
+        "          the command did not end within 5 s (`timeout`) and was stopped\n"
+    ) in result.stderr
+    assert subprocess.run(["pgrep", "-f", "sleep 4243"], capture_output=True).stdout == b""
+
+
+def test_commands_that_no_engine_can_run_are_left_out_with_the_reason(
+    repository: Repository,
+) -> None:
+    repository.write("late/BUILD", LATE)
+    repository.write(
+        "late/t.yaml",
+        'schemaVersion: "2.0.0"\ncommandTests: [{name: c, command: /c}]\n'
+        "metadataTest: {cmd: [/c]}\n",
+    )
+    argv = ("--multiarch-engine-engine=docker", "--test-output=all", "test", "late:t")
+    result = repository.pants(*argv, env={**NO_DOCKER, "CI": ""})
+    assert "Left out: the commands of late:t#linux/s390x: no engine can execute" in result.stderr
+    assert "late/t.yaml on linux/s390x: 1 passed, 1 not run\n  ok      metadata" in result.stderr
+    failed = repository.pants(*argv, env={**NO_DOCKER, "CI": "1"}, check=False)
+    assert failed.returncode == 1
+    assert "FAILED  command: c\n          no engine can execute commands of an" in failed.stderr
+
+
+def test_a_mistake_in_a_file_of_tests_fails_that_test_with_its_line(
+    repository: Repository,
+) -> None:
+    repository.write("late/BUILD", LATE)
+    repository.write("late/t.yaml", 'schemaVersion: "2.0.0"\nmetadatatest: {cmd: [/c]}\n')
+    result = repository.pants("test", "late:t", check=False)
+    assert result.returncode == 1
+    assert "late/t.yaml:2: unknown key `metadatatest`. Did you mean `metadataTest`" in result.stderr
+    assert "Traceback" not in result.stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import subprocess
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from multiarch.core.dockerfile import stages
 from multiarch.core.dockerfile.errors import DockerfileError
 from multiarch.core.dockerfile.expand import ExpansionError, expand, split_words
 from multiarch.core.dockerfile.patterns import ignore_rules, ignored, matches
+from multiarch.core.dockerfile.run_step import run_step
 from multiarch.core.dockerfile.syntax import parse
 from multiarch.core.errors import MultiarchError
 from multiarch.core.oci.descriptor import OCI, Descriptor, OciError
@@ -532,7 +534,7 @@ def test_wrong_capabilities_name_the_field(
         ("RUN --network=some x", "expected one of default, none, host"),
         ("RUN --nework=none x", "RUN has no flag '--nework=none' here. Did you mean `network`"),
         ("RUN --network=none", "RUN needs a command"),
-        ("RUN <<EOF\n#!/bin/python\nEOF", "its own `#!` line is not supported"),
+        ("RUN <<EOF\n#! \nEOF", "the first line of <<EOF is `#!` without a program"),
         ("RUN --mount=source=nofile,target=/x y", "no such file in the build context"),
         ("RUN --mount=from=nope,target=/x y", "there is no stage 'nope' above"),
     ],
@@ -540,3 +542,32 @@ def test_wrong_capabilities_name_the_field(
 def test_each_wrong_run_says_what_is_wrong(build: Build, instruction: str, message: str) -> None:
     with pytest.raises(MultiarchError, match=message):
         build.run(f"FROM scratch\n{instruction}\n")
+
+
+def run_command(text: str) -> tuple[str, ...]:
+    source = parse(f"FROM x\nRUN {text}\n", file="Dockerfile")
+    return run_step(source, source.instructions[1], shell=("/bin/sh", "-c"), variables={}).argv
+
+
+def test_a_heredoc_with_its_own_interpreter_is_given_to_it_unexpanded(tmp_path: Path) -> None:
+    script = '<<EOF\n#! /bin/sh -eu\necho "$0 got: $(cat)"; echo "$HOME"; exit 3\nEOF'
+    argv = run_command(script)
+    assert argv[:2] == ("/bin/sh", "-c")
+    assert argv[2].startswith("exec /bin/sh -eu /dev/fd/3 3<<'EOF'\n#! /bin/sh -eu\n")
+    made = subprocess.run(
+        argv, input="input", capture_output=True, text=True, env={"HOME": "/home dir"}
+    )
+    assert (made.returncode, made.stdout) == (3, "/dev/fd/3 got: input\n/home dir\n")
+    assert "exec /usr/bin/env 'python3 -u' /dev/fd/3" in run_command(
+        "<<EOF\n#!/usr/bin/env python3 -u\nEOF"
+    )[2]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("flag", "required"),
+    [("", False), (",required", True), (",required=true", True), (",required=false", False)],
+)
+def test_a_secret_is_required_only_when_it_says_so(flag: str, required: bool) -> None:
+    source = parse(f"FROM x\nRUN --mount=type=secret,id=a{flag} x\n", file="Dockerfile")
+    step = run_step(source, source.instructions[1], shell=(), variables={})
+    assert [mount.required for mount in step.mounts] == [required]

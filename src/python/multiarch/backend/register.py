@@ -16,7 +16,7 @@ from multiarch.backend.go_cross_binary.target_types import (
 )
 from multiarch.backend.go_module import rules as go_module
 from multiarch.backend.go_module.target_types import GoModuleTarget, GoSourcesTarget
-from multiarch.backend.goals import tailor, update_image_lock
+from multiarch.backend.goals import load_image, tailor, update_image_lock
 from multiarch.backend.image import rules as image
 from multiarch.backend.image.target_types import (
     ImageBaseTarget,
@@ -24,6 +24,8 @@ from multiarch.backend.image.target_types import (
     MultiarchImagePlatformTarget,
     MultiarchImageTarget,
 )
+from multiarch.backend.image_test import rules as image_test
+from multiarch.backend.image_test.target_types import ImageTestPlatformTarget, ImageTestTarget
 from multiarch.backend.manifest_list import rules as manifest_list
 from multiarch.backend.manifest_list.target_types import ManifestListTarget
 
@@ -40,6 +42,8 @@ def target_types() -> Iterable[type[Target]]:
         MultiarchImageTarget,
         MultiarchImagePlatformTarget,
         ManifestListTarget,
+        ImageTestTarget,
+        ImageTestPlatformTarget,
     )
 
 
@@ -54,8 +58,10 @@ def rules() -> Iterable[object]:
         go_module,
         go_cross_binary,
         image,
+        image_test,
         manifest_list,
         tailor,
+        load_image,
         update_image_lock,
     )
     found = (

@@ -51,6 +51,12 @@ def qemu_cpu(platform: Platform) -> str:
     return _CPUS.get((platform.arch, platform.variant or ""), "")
 
 
+def qemu_settings(platform: Platform) -> dict[str, str]:
+    """What a command's environment gets besides its own: QEMU made as old as the variant."""
+    cpu = qemu_cpu(platform)
+    return {"QEMU_CPU": cpu} if cpu else {}
+
+
 def qemu_names(platform: Platform) -> tuple[str, ...]:
     """The programs that may be the platform's user-mode emulator, best first."""
     name = _MACHINES[platform.arch][3]

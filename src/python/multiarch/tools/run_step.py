@@ -16,10 +16,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from multiarch.core.emulation import qemu_cpu
-from multiarch.core.errors import bullets
+from multiarch.core.emulation import qemu_settings
 from multiarch.core.platforms import Platform
 from multiarch.tools.engines import buildah, docker_engine, namespace
+from multiarch.tools.engines.choice import choose
 from multiarch.tools.engines.host import MISSING_EXIT_CODE, EngineMissing, Host, RunError, emulator
 from multiarch.tools.process import run
 
@@ -32,7 +32,7 @@ def main(request: Mapping[str, Any]) -> None:
     image = Path(request["image"]).absolute()
     work = Path(tempfile.mkdtemp(dir=".", prefix="engine-")).absolute()
     try:
-        chosen = choose(request["engine"], host)
+        chosen = choose(request["engine"], host, "RUN")
         (with_buildah if chosen == buildah.NAME else with_docker)(host, work, image, step)
         shutil.copyfile(work / "layer.tar", request["output"])
     except EngineMissing as error:
@@ -40,24 +40,6 @@ def main(request: Mapping[str, Any]) -> None:
         sys.exit(MISSING_EXIT_CODE)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-
-
-def choose(name: str, host: Host) -> str:
-    """The engine to use; raises EngineMissing that says what is wrong with each."""
-    engines = {buildah.NAME: buildah.missing, "docker": docker_engine.missing}
-    problems = []
-    for engine in engines if name == "auto" else (name,):
-        problem = engines[engine](host)
-        if problem is None:
-            return engine
-        problems.append(problem)
-    raise EngineMissing(f"no engine can execute RUN on this machine:\n{bullets(problems)}")
-
-
-def settings(platform: Platform) -> dict[str, str]:
-    """What the command's environment gets besides its own: QEMU made as old as the variant."""
-    cpu = qemu_cpu(platform)
-    return {"QEMU_CPU": cpu} if cpu else {}
 
 
 def with_buildah(host: Host, work: Path, image: Path, step: Mapping[str, Any]) -> None:
@@ -68,26 +50,27 @@ def with_buildah(host: Host, work: Path, image: Path, step: Mapping[str, Any]) -
     emulators = () if program is None else ((platform, program),)
     sandbox = namespace.Sandbox(emulators, network)
     engine = buildah.Buildah(host, work)
-    mounts = [mount_volume(mount, host, work, image.parent) for mount in step["mounts"]]
-    env = settings(platform)
+    asked = (mount_volume(mount, host, work, image.parent) for mount in step["mounts"])
+    mounts = [volume for volume in asked if volume is not None]
+    env = qemu_settings(platform)
 
     def execute() -> None:
         try:
             engine.run(image, step, mounts, env)
         finally:
-            # Made by the users of the namespace, who alone can remove it.
-            for name in ("root", "runroot"):
-                shutil.rmtree(work / name, ignore_errors=True)
+            engine.remove_storage()
 
     namespace.call(execute, sandbox, host)
 
 
-def mount_volume(mount: Mapping[str, Any], host: Host, work: Path, folder: Path) -> str:
-    """A mount as `buildah run --volume` takes it."""
+def mount_volume(mount: Mapping[str, Any], host: Host, work: Path, folder: Path) -> str | None:
+    """A mount as `buildah run --volume` takes it; None for a missing secret that may be missing."""
     target, kind = mount["target"], mount["kind"]
     if kind == "secret":
         file = host.secrets.get(mount["id"])
         if file is None or not Path(file).is_file():
+            if not mount["required"]:
+                return None
             known = ", ".join(sorted(host.secrets)) or "none"
             found = f"its file {file} is not there" if file else f"there are: {known}"
             raise RunError(
@@ -117,7 +100,7 @@ def with_docker(host: Host, work: Path, image: Path, step: Mapping[str, Any]) ->
         )
     platform = Platform.parse(step["platform"])
     network = host.network and step["network"] != "none"
-    env = settings(platform)
+    env = qemu_settings(platform)
     docker_engine.Docker(host, work).run(image, step, network, env)
 
 

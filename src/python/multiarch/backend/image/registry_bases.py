@@ -33,7 +33,7 @@ from pants.engine.unions import UnionRule
 from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
 
-from multiarch.backend.image.runs import DOCKER_SDK
+from multiarch.backend.image.runs import DOCKER_WHEELS
 from multiarch.backend.image.target_types import (
     ImageBaseDependenciesField,
     ImageBaseReferenceField,
@@ -197,7 +197,7 @@ async def pull_base(request: PullBaseRequest) -> PulledBase:
             request_json(value),
             f"Pull {reference} for {platform}",
             output_directories=("layout",),
-            wheels=DOCKER_SDK,
+            wheels=DOCKER_WHEELS,
             caches=CACHE,
         ),
     )

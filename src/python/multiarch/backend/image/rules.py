@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from multiarch.backend.image import assembly, bases, context, package, registry_bases, runs, targets
+from multiarch.backend.image import (
+    assembly,
+    bases,
+    context,
+    local,
+    named,
+    package,
+    registry_bases,
+    runs,
+    targets,
+)
 
 
 def rules() -> Iterable[object]:
-    modules = (targets, bases, registry_bases, context, assembly, runs, package)
+    modules = (targets, bases, registry_bases, context, named, assembly, runs, package, local)
     return tuple(rule for module in modules for rule in module.rules())

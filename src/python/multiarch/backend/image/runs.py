@@ -28,13 +28,13 @@ from multiarch.backend.subsystems.multiarch_engine import MultiarchEngineSubsyst
 from multiarch.core.errors import MultiarchError
 from multiarch.tools.engines.host import MISSING_EXIT_CODE
 
-_CACHE = FrozenDict({"multiarch_engine": ".engine"})
+ENGINE_CACHE = FrozenDict({"multiarch_engine": ".engine"})
 _PASSED = (
     *("PATH", "HOME", "XDG_RUNTIME_DIR", "DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CERT_PATH"),
     *("DOCKER_TLS_VERIFY", "SSL_CERT_FILE"),
 )
 # The Docker SDK and what it needs.
-DOCKER_SDK = ("docker", "requests", "urllib3", "idna", "certifi", "charset-normalizer")
+DOCKER_WHEELS = ("docker", "requests", "urllib3", "idna", "certifi", "charset-normalizer")
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ async def note_host(
     process = note_process(
         "what the host has for engines",
         json.dumps(note, sort_keys=True),
-        caches=_CACHE,
+        caches=ENGINE_CACHE,
         folder=".engine",
         name="host.json",
     )
@@ -116,8 +116,8 @@ async def execute_run(request: ExecuteRunRequest, options: MultiarchEngineSubsys
             f"{request.text} for {request.platform} in {request.address}",
             input_digest=await Get(Digest, RemovePrefix(found, folder)),
             output_files=("layer.tar",),
-            wheels=DOCKER_SDK,
-            caches=_CACHE,
+            wheels=DOCKER_WHEELS,
+            caches=ENGINE_CACHE,
         ),
     )
     result = await Get(FallibleProcessResult, Process, process)

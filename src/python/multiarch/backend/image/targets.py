@@ -28,12 +28,14 @@ from multiarch.backend.go_cross_binary.target_types import (
 )
 from multiarch.backend.image.bases import ImageBases, ImageBasesRequest
 from multiarch.backend.image.built_image import image_target
+from multiarch.backend.image.named import NamedToRun
 from multiarch.backend.image.target_types import (
     ImageBinariesField,
     ImageDependenciesField,
     ImagePlatformField,
     MultiarchImagePlatformTarget,
     MultiarchImageTarget,
+    NamedImagePlatformTarget,
 )
 from multiarch.backend.subsystems.multiarch import MultiarchSubsystem
 from multiarch.core.errors import MultiarchError
@@ -108,10 +110,17 @@ async def generate_images(
         matrix = multiarch.matrix(written, generator[ExcludeField].value or (), where=str(address))
     except PlatformError as error:
         raise InvalidFieldException(str(error)) from error
+    # `run :image` picks the host's platform, as the others cannot be run; one that is named can.
+    named = (await Get(NamedToRun)).names
+    place = address.spec_path, address.target_name
     return GeneratedTargets(
         generator,
         [
-            MultiarchImagePlatformTarget(
+            (
+                NamedImagePlatformTarget
+                if (*place, str(platform)) in named
+                else MultiarchImagePlatformTarget
+            )(
                 {**request.template, ImagePlatformField.alias: str(platform)},
                 address.create_generated(str(platform)),
                 union_membership,

@@ -11,7 +11,7 @@ from pants.util.strutil import help_text, softwrap
 
 
 class Engine(Enum):
-    """Which engine executes RUN."""
+    """Which engine executes RUN, and the commands of images' tests."""
 
     AUTO = "auto"
     BUILDAH = "buildah"
@@ -44,8 +44,9 @@ class MultiarchEngineSubsystem(Subsystem):
         default=Engine.AUTO,
         help=softwrap(
             """
-            The engine that executes RUN: `buildah` (no daemon, also without root), `docker` (the
-            engine that DOCKER_HOST names), or `auto`: the first of them that this machine has.
+            The engine that executes RUN and the commands of `image_test`: `buildah` (no daemon,
+            also without root), `docker` (the engine that DOCKER_HOST names), or `auto`: the first
+            of them that this machine has.
             """
         ),
     )
@@ -54,8 +55,8 @@ class MultiarchEngineSubsystem(Subsystem):
         help=softwrap(
             """
             Where no engine or emulator can execute a RUN: `error`, or `skip` the image with a
-            warning that says what is missing, and the lists that need it. `auto` is `error` where
-            the environment has `CI`, else `skip`.
+            warning that says what is missing, the lists that need it, and commands of tests.
+            `auto` is `error` where the environment has `CI`, else `skip`.
             """
         ),
     )
@@ -64,8 +65,8 @@ class MultiarchEngineSubsystem(Subsystem):
         default=True,
         help=softwrap(
             """
-            Whether RUN has the machine's network. A single RUN does without it by
-            `RUN --network=none`.
+            Whether RUN, and a command of `image_test`, has the machine's network. A single RUN
+            does without it by `RUN --network=none`.
             """
         ),
     )

@@ -5,6 +5,7 @@ Source: Docker's Dockerfile reference, "RUN", "RUN --mount", "RUN --network", "H
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -30,7 +31,8 @@ class Mount:
     """One `--mount`: kind, where it is seen, and what it shows.
 
     `origin` is the stage or base of a bind, "" for the context; `source` the path there. `id`
-    names a cache or a secret. `mode` is octal text.
+    names a cache or a secret. `mode` is octal text. `required` makes a missing secret an error;
+    without it the RUN goes on and sees none.
     """
 
     kind: str
@@ -39,6 +41,7 @@ class Mount:
     origin: str = ""
     id: str = ""
     mode: str = ""
+    required: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,13 +101,17 @@ def _command(rest: str, instruction: Instruction, fail: _Fail) -> str:
         return rest
     if heredoc_name(rest) is None:
         return f"{rest}\n" + "".join(f"{h.content}{h.name}\n" for h in instruction.heredocs)
-    command = instruction.heredocs[0].content
-    if command.startswith("#!"):
-        raise fail(
-            "a here-document with its own `#!` line is not supported; write `RUN INTERPRETER "
-            "<<EOF` instead of `RUN <<EOF`"
-        )
-    return command
+    script = instruction.heredocs[0]
+    if not script.content.startswith("#!"):
+        return script.content
+    interpreter, _, argument = script.content[2:].partition("\n")[0].strip().partition(" ")
+    if not interpreter:
+        raise fail(f"the first line of <<{script.name} is `#!` without a program")
+    # As the kernel does it: the rest of the line is one argument, the script's name the last.
+    # Nothing in the script is expanded, and standard input stays what it is.
+    words = [interpreter, *([argument.strip()] if argument.strip() else []), "/dev/fd/3"]
+    name = script.name
+    return f"exec {shlex.join(words)} 3<<'{name}'\n{script.content}{name}\n"
 
 
 def _mount(text: str, fail: _Fail) -> Mount:
@@ -122,6 +129,7 @@ def _mount(text: str, fail: _Fail) -> Mount:
         values.get("from", ""),
         id or target,
         values.get("mode", ""),
+        values.get("required", "false") == "true",
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,7 +12,16 @@ from typing import Any
 
 from multiarch.core.oci.layout import blob_path
 from multiarch.core.platforms import Platform
-from multiarch.tools.engines.host import HOSTNAME, Host, RunError, check_layers_below, failure
+from multiarch.core.structure_test.checks import Outcome
+from multiarch.tools.engines.host import (
+    HOSTNAME,
+    Host,
+    RunError,
+    RunTimeout,
+    check_layers_below,
+    commands_own,
+    failure,
+)
 
 NAME = "buildah"
 # The first that works here: overlay needs a file system below it that can carry it.
@@ -46,7 +56,7 @@ class Buildah:
         self, image: Path, request: Mapping[str, Any], mounts: Sequence[str], env: Mapping[str, str]
     ) -> None:
         """Run the command on the image; its layer is then `layer.tar` below `work`."""
-        (self.work / "policy.json").write_text(json.dumps(_POLICY))
+        self.write_policy()
         container = self.start(image, Platform.parse(request["platform"]))
         settings = [part for n, v in sorted(env.items()) for part in ("--env", f"{n}={v}")]
         volumes = [part for mount in mounts for part in ("--volume", mount)]
@@ -61,6 +71,15 @@ class Buildah:
         if code != 0:
             raise RunError(failure(self.log, code))
         self.take_layer(container, request["diff_ids"])
+
+    def write_policy(self) -> None:
+        """Write which images it may open: all, as ours are not signed."""
+        (self.work / "policy.json").write_text(json.dumps(_POLICY))
+
+    def remove_storage(self) -> None:
+        """Remove what was made by the users of the namespace, who alone can."""
+        for name in ("root", "runroot"):
+            shutil.rmtree(self.work / name, ignore_errors=True)
 
     def command(self, verb: str, *argv: str) -> list[str]:
         """buildah's command line."""
@@ -86,6 +105,36 @@ class Buildah:
             self.command(verb, *argv), env=self.environment, stdin=subprocess.DEVNULL,
             capture_output=True, text=True,
         )  # fmt: skip
+
+    def again(self, container: str) -> str:
+        """Make one more container of the image that this one was made of."""
+        image = self.quiet("inspect", "--format", "{{.FromImageID}}", container)
+        made = self.quiet("from", "--pull-never", image.stdout.strip())
+        if image.returncode != 0 or made.returncode != 0:
+            raise RunError(f"buildah cannot open the image again:\n{image.stderr}{made.stderr}")
+        return made.stdout.split()[-1]
+
+    def execute(
+        self, container: str, argv: Sequence[str], env: Mapping[str, str], timeout: int
+    ) -> Outcome:
+        """Run a command in a container; raises RunTimeout, and leaves what still runs."""
+        settings = [part for n, v in env.items() for part in ("--env", f"{n}={v}")]
+        command = self.command(
+            "run", "--isolation", "chroot", "--network", "host", "--hostname", HOSTNAME,
+            *settings, container, "--", *argv,
+        )  # fmt: skip
+        printed = [self.work / name for name in ("stdout", "stderr")]
+        # Files, not pipes: what a command leaves running would hold a pipe open.
+        with open(printed[0], "wb") as out, open(printed[1], "wb") as err:
+            process = subprocess.Popen(
+                command, env=self.environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err
+            )
+            try:
+                code = process.wait(timeout)
+            except subprocess.TimeoutExpired:
+                raise RunTimeout(timeout) from None
+        stdout, stderr = (file.read_text(errors="replace") for file in printed)
+        return Outcome(code, stdout, commands_own(stderr))
 
     def take_layer(self, container: str, diff_ids: Sequence[str]) -> None:
         """Write the layer that the container has over its image."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from multiarch.core.platforms import Platform
+from multiarch.core.structure_test.checks import Outcome
 from multiarch.tools.engines.host import (
     HOSTNAME,
     EngineMissing,
@@ -19,6 +20,7 @@ from multiarch.tools.engines.host import (
     failure,
 )
 
+NAME = "docker"
 _LABEL = {"org.pants-multiarch.run": "1"}
 
 
@@ -60,8 +62,7 @@ class Docker:
         import docker.errors
 
         platform = Platform.parse(request["platform"])
-        with open(image, "rb") as file:
-            (loaded,) = self.client.images.load(file)
+        loaded = self.load(image)
         made: list[Any] = []
         container = None
         try:
@@ -83,12 +84,23 @@ class Docker:
             for image_ in (*made, loaded):
                 self.remove(image_)
 
+    def image_ids(self) -> set[str]:
+        """The images that the engine has."""
+        return {image.id for image in self.client.images.list()}
+
+    def load(self, image: Path) -> Any:
+        """Give the engine an image that is one tar."""
+        with open(image, "rb") as file:
+            (loaded,) = self.client.images.load(file)
+        return loaded
+
     def remove(self, image: Any) -> None:
         """Remove an image of ours; another run at the same time may still need it."""
         import docker.errors
 
         try:
-            self.client.images.remove(image.id)
+            # Its parents have no name either; each is removed by who loaded it.
+            self.client.images.remove(image.id, noprune=True)
         except docker.errors.APIError:
             return
 
@@ -123,6 +135,56 @@ class Docker:
             layer = archive.extractfile(json.load(manifest)[0]["Layers"][-1])
             assert layer is not None
             (self.work / "layer.tar").write_bytes(layer.read())
+
+
+class DockerContainer:
+    """One container after another, each with the files that the one before left."""
+
+    def __init__(self, docker: Docker, image: Any, platform: Platform, network: bool) -> None:
+        self.docker, self.image, self.platform, self.network = docker, image, platform, network
+        self.last: Any = None
+        self.made: list[Any] = []
+
+    def execute(self, argv: Sequence[str], env: Mapping[str, str], timeout: int) -> Outcome:
+        """Run a command under an init process; raises RunTimeout, and EngineMissing."""
+        import docker.errors
+        import requests
+
+        try:
+            if self.last is not None:
+                self.image = self.last.commit()
+                self.made.append(self.image)
+                self.last.remove(force=True, v=True)
+            self.last = self.docker.client.containers.create(
+                self.image.id, command=list(argv), entrypoint=[], environment=dict(env),
+                network_mode=None if self.network else "none", init=True, hostname=HOSTNAME,
+                labels=_LABEL,
+            )  # fmt: skip
+            self.last.start()
+            code = self.last.wait(timeout=timeout)["StatusCode"]
+        except docker.errors.APIError as error:
+            if "exec format error" in str(error):
+                raise _no_emulator(self.platform) from None
+            raise RunError(f"the Docker engine says: {error.explanation or error}") from None
+        except requests.exceptions.RequestException:
+            self.last.kill()
+            raise RunTimeout(timeout) from None
+        stdout, stderr = (
+            self.last.logs(stdout=name == "stdout", stderr=name == "stderr").decode(
+                "utf-8", "replace"
+            )
+            for name in ("stdout", "stderr")
+        )
+        if code != 0 and "exec format error" in stderr.lower():
+            raise _no_emulator(self.platform)
+        return Outcome(code, stdout, stderr)
+
+    def remove(self) -> None:
+        """Remove the container, and the images that were made between commands."""
+        if self.last is not None:
+            self.last.remove(force=True, v=True)
+        for image in reversed(self.made):
+            self.docker.remove(image)
 
 
 def _no_emulator(platform: Platform) -> EngineMissing:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,10 @@ MISSING_EXIT_CODE = 3
 # What RUN sees as the machine's name, whatever it is.
 HOSTNAME = "build"
 _LAST_LINES = 20
+_BUILDAHS_OWN = re.compile(
+    r"(?:subprocess exited (?:with status \d+|on [a-z ]+)\n)*"
+    r"(?:Error: (?:exit status|while running runtime)[^\n]*\n?)?\Z"
+)
 _BINFMT = Path("/proc/sys/fs/binfmt_misc")
 
 
@@ -103,12 +108,14 @@ def emulator(host: Host, platform: Platform) -> str | None:
     )
 
 
+def commands_own(printed: str) -> str:
+    """What a command printed, without buildah's own words on its exit code at the end."""
+    return _BUILDAHS_OWN.sub("", printed)
+
+
 def failure(log: Path, code: int) -> str:
     """A command's exit code and the last lines that it printed."""
-    lines = log.read_text(errors="replace").splitlines()
-    # buildah's own repetitions of the exit code.
-    own = ("subprocess exited with status", "Error: exit status", "Error: while running runtime")
-    kept = [line for line in lines if not line.startswith(own)][-_LAST_LINES:]
+    kept = commands_own(log.read_text(errors="replace")).splitlines()[-_LAST_LINES:]
     return f"it ended with exit code {code}; its last lines:\n" + "\n".join(
         f"  | {line}" for line in kept or ["(it printed nothing)"]
     )

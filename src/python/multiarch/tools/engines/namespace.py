@@ -44,7 +44,7 @@ def call(work: Callable[[], None], sandbox: Sandbox, host: Host) -> None:
     A MultiarchError of `work` is raised here again with its text. Raises RunError when it does not
     end within `host.timeout` seconds; everything it started is then killed.
     """
-    _libc.prctl(_SUBREAPER, 1, 0, 0, 0)
+    adopt()
     ready, go, told = os.pipe(), os.pipe(), os.pipe()
     in_users = bool(sandbox.emulators) or os.geteuid() != 0
     pid = os.fork()
@@ -62,7 +62,7 @@ def call(work: Callable[[], None], sandbox: Sandbox, host: Host) -> None:
         status = _wait(pid, host.timeout)
         text = b"".join(iter(lambda: os.read(told[0], 65536), b"")).decode()
     finally:
-        _kill_all()
+        kill_all()
     kind, _, message = text.partition(":")
     if kind == "missing":
         raise EngineMissing(message)
@@ -165,7 +165,12 @@ def _wait(pid: int, timeout: int) -> int:
         time.sleep(_POLL_SECONDS)
 
 
-def _kill_all() -> None:
+def adopt() -> None:
+    """Become the parent of every process below this one whose own parent ends."""
+    _libc.prctl(_SUBREAPER, 1, 0, 0, 0)
+
+
+def kill_all() -> None:
     """Kill every process that is still below this one, until there is none."""
     for _ in range(200):
         children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()

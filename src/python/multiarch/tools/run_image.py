@@ -1,0 +1,74 @@
+"""Runs one image in Docker or podman, for `pants run`.
+
+Arguments: a JSON file `{"platform"}` beside `image.tar`, and what the container gets as arguments.
+The exit code is the container's own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from multiarch.core.emulation import is_native, qemu_settings
+from multiarch.core.errors import MultiarchError
+from multiarch.core.platforms import Platform
+from multiarch.tools.engines.host import Host, registered
+from multiarch.tools.image_names import docker_manifest
+from multiarch.tools.local_engine import find, load
+
+# What the containers' init processes end with when the kernel cannot execute a program.
+_NOT_EXECUTED = (1, 126, 255)
+
+
+def container_argv(name: str, platform: Platform, host: Platform, *, terminal: bool) -> list[str]:
+    """The arguments of `docker run` and `podman run`, up to the image's name."""
+    emulated = not is_native(Platform("linux", host.arch), platform)
+    settings = qemu_settings(platform) if emulated else {}
+    return [
+        # QEMU as process 1 hangs for ever when the program dies of a signal.
+        *("run", "--rm", "--init", "-i"),
+        *(("-t",) if terminal else ()),
+        *("--platform", "/".join(filter(None, (platform.os, platform.arch, platform.oci_variant)))),
+        *(part for key, value in settings.items() for part in ("-e", f"{key}={value}")),
+        name,
+    ]
+
+
+def main(folder: Path, arguments: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Load and run the image of a folder; returns the container's exit code."""
+    platform = Platform.parse(json.loads((folder / "request.json").read_text())["platform"])
+    host = Host(environment, {}, 0, True)
+    engine, program = find("auto", "run images", environment)
+    tar = folder / "image.tar"
+    name = load(engine, program, tar, environment) or docker_manifest(tar)["RepoTags"][0]
+    terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    argv = container_argv(name, platform, host.platform, terminal=terminal)
+    process = subprocess.Popen([program, *argv, *arguments], env=environment)
+    while True:
+        try:
+            code = process.wait()
+            break
+        except KeyboardInterrupt:
+            # The engine's own client has it too, and ends the container.
+            continue
+    foreign = not is_native(Platform("linux", host.platform.arch), platform)
+    if code in _NOT_EXECUTED and foreign and not registered(platform):
+        print(
+            f"The image is for `{platform}`, and no emulator is registered on this machine. If "
+            "the engine said `exec format error`, an administrator of its machine registers QEMU "
+            "(Debian and Ubuntu: `apt-get install qemu-user-static binfmt-support`).",
+            file=sys.stderr,
+        )
+    return code
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(Path(sys.argv[1]).parent, sys.argv[2:], os.environ))
+    except MultiarchError as error:
+        print(error, file=sys.stderr)
+        sys.exit(1)
