@@ -29,7 +29,7 @@ from multiarch.backend.image.registry_bases import (
     RegistryHostRequest,
     tags,
 )
-from multiarch.backend.image.runs import DOCKER_SDK
+from multiarch.backend.image.runs import DOCKER_WHEELS
 from multiarch.backend.image.target_types import ImageBaseReferenceField
 from multiarch.backend.sandbox import ToolProcess, request_json
 from multiarch.core.oci.lock import ImageLock, LockedImage, changes_between
@@ -84,7 +84,7 @@ async def resolve_tag(request: ResolveTagRequest) -> ResolvedTag:
             request_json(value),
             f"Ask for {request.reference}",
             output_files=("resolved.json",),
-            wheels=DOCKER_SDK,
+            wheels=DOCKER_WHEELS,
             caches=CACHE,
             # A tag may move at any time.
             cache_scope=ProcessCacheScope.PER_SESSION,
