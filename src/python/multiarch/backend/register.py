@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pants.backend.python.util_rules import pex
 from pants.engine.target import Target
 
-from multiarch.backend import go_toolchain, relocation, sandbox, summary
+from multiarch.backend import go_toolchain, platforms, relocation, sandbox, summary
 from multiarch.backend.go_build import binaries, compile, graph, link, std
 from multiarch.backend.go_cross_binary import rules as go_cross_binary
 from multiarch.backend.go_cross_binary.target_types import (
@@ -59,6 +59,7 @@ def rules() -> Iterable[object]:
     )
     found = (
         *go_toolchain.rules(),
+        *platforms.rules(),
         *relocation.rules(),
         *sandbox.rules(),
         *summary.rules(),

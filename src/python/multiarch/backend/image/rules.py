@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import platform as platform_module
 import posixpath
 import re
@@ -53,7 +52,7 @@ from pants.util.logging import LogLevel
 
 from multiarch.backend.go_build.binaries import GoBinary, GoBinaryRequest
 from multiarch.backend.go_build.link import BuildBinaryRequest, BuiltBinary
-from multiarch.backend.go_cross_binary.rules import failed
+from multiarch.backend.go_cross_binary.rules import deactivated, failed, level_note
 from multiarch.backend.go_cross_binary.target_types import (
     ExcludeField,
     GoBinaryPlatformField,
@@ -83,15 +82,15 @@ from multiarch.backend.image.target_types import (
     MultiarchImagePlatformTarget,
     MultiarchImageTarget,
 )
+from multiarch.backend.platforms import PlatformMatrix, SupportToday
 from multiarch.backend.relocation import Relocated, RelocateRequest
 from multiarch.backend.sandbox import ToolProcess, request_json
 from multiarch.backend.subsystems.multiarch import MultiarchSubsystem
-from multiarch.backend.summary import Delivery, DeliveryRequest
+from multiarch.backend.summary import Delivery, DeliveryRequest, Notices, NoticesRequest
 from multiarch.core.errors import MultiarchError
 from multiarch.core.platforms import Platform, PlatformError, host_platform
 from multiarch.core.stamps import fill
-
-logger = logging.getLogger(__name__)
+from multiarch.core.summary import Notice
 
 
 class GenerateImagesRequest(GenerateTargetsRequest):
@@ -117,14 +116,14 @@ class BinaryPlatforms:
 
 @rule(level=LogLevel.DEBUG)
 async def binary_platforms(
-    request: BinaryPlatformsRequest, multiarch: MultiarchSubsystem
+    request: BinaryPlatformsRequest, platforms: PlatformMatrix
 ) -> BinaryPlatforms:
     targets = await Get(UnexpandedTargets, UnparsedAddressInputs, request.inputs)
     matrices: list[tuple[Platform, ...]] = []
     for target in targets:
         if isinstance(target, GoCrossBinaryTarget):
             matrices.append(
-                multiarch.matrix(
+                platforms.expand(
                     target[PlatformsField].value,
                     target[ExcludeField].value or (),
                     where=str(target.address),
@@ -145,7 +144,7 @@ async def binary_platforms(
 @rule(desc="Generate the targets of `multiarch_image`", level=LogLevel.DEBUG)
 async def generate_images(
     request: GenerateImagesRequest,
-    multiarch: MultiarchSubsystem,
+    platforms: PlatformMatrix,
     union_membership: UnionMembership,
 ) -> GeneratedTargets:
     generator, address = request.generator, request.template_address
@@ -159,7 +158,7 @@ async def generate_images(
         if shared.shared is not None:
             written = tuple(map(str, shared.shared))
     try:
-        matrix = multiarch.matrix(written, generator[ExcludeField].value or (), where=str(address))
+        matrix = platforms.expand(written, generator[ExcludeField].value or (), where=str(address))
     except PlatformError as error:
         raise InvalidFieldException(str(error)) from error
     return GeneratedTargets(
@@ -473,7 +472,9 @@ def pending_step(value: Mapping[str, Any]) -> tuple[str, str, str, str]:
 
 
 @rule(desc="Assemble an image", level=LogLevel.DEBUG)
-async def build_image(request: BuildImageRequest, multiarch: MultiarchSubsystem) -> BuiltImage:
+async def build_image(
+    request: BuildImageRequest, multiarch: MultiarchSubsystem, platforms: PlatformMatrix
+) -> BuiltImage:
     target = await _target(request.address)
     address = request.address
     platform = Platform.parse(target[ImagePlatformField].value or "")
@@ -495,6 +496,10 @@ async def build_image(request: BuildImageRequest, multiarch: MultiarchSubsystem)
     binaries = await MultiGet(Get(GoBinary, GoBinaryRequest(a)) for a in names.addresses)
     built = await MultiGet(Get(BuiltBinary, BuildBinaryRequest(b)) for b in binaries)
     failures = tuple(dict.fromkeys(f for b in built for f in b.failures))
+    experimental = platforms.support.is_experimental(platform)
+    if failures and experimental:
+        reason = f"{address}: a binary of it does not build, and {platform} is experimental"
+        return BuiltImage(address, platform, EMPTY_DIGEST, "", (), reason)
     if failures:
         raise failed(failures)
     check_names(address, binaries)
@@ -549,7 +554,11 @@ async def build_image(request: BuildImageRequest, multiarch: MultiarchSubsystem)
         )
         result = await Get(FallibleProcessResult, Process, process)
         if result.exit_code != 0:
-            raise MultiarchError(result.stderr.decode(errors="replace").strip())
+            said = result.stderr.decode(errors="replace").strip()
+            if experimental:
+                reason = f"{said} ({platform} is experimental)"
+                return BuiltImage(address, platform, EMPTY_DIGEST, "", (), reason)
+            raise MultiarchError(said)
         metadata = await Get(Digest, DigestSubset(result.output_digest, PathGlobs(["image.json"])))
         contents = await Get(DigestContents, Digest, metadata)
         text = contents[0].content.decode()
@@ -582,11 +591,16 @@ class PackageImageFieldSet(PackageFieldSet):
 
 
 @rule(level=LogLevel.DEBUG)
-async def package_image(field_set: PackageImageFieldSet) -> BuiltPackage:
+async def package_image(field_set: PackageImageFieldSet, today: SupportToday) -> BuiltPackage:
+    wanted = Platform.parse(field_set.platform.value or "")
+    if skipped := deactivated(today.support, field_set.address, wanted):
+        await Get(Notices, NoticesRequest(skipped))
+        return BuiltPackage(EMPTY_DIGEST, ())
     built = await Get(BuiltImage, BuildImageRequest(field_set.address))
     address = built.address
     if built.skipped:
-        logger.warning("Left out: %s", built.skipped)
+        notice = Notice("left out", str(address), str(built.platform), built.skipped)
+        await Get(Notices, NoticesRequest((notice,)))
         return BuiltPackage(EMPTY_DIGEST, ())
     path = posixpath.join(
         address.spec_path, address.target_name, built.platform.path, f"{address.target_name}.tar"
@@ -602,6 +616,7 @@ async def package_image(field_set: PackageImageFieldSet) -> BuiltPackage:
                 built.size,
                 built.descriptor["digest"].removeprefix("sha256:"),
                 built.runs,
+                level_note(today.support, built.platform),
             ),
         ),
     )
