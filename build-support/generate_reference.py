@@ -70,6 +70,7 @@ def field_type(field: type[Any]) -> str:
         (kinds.SpecialCasedDependencies, "list of addresses"),
         (kinds.Dependencies, "list of addresses"),
         (kinds.StringSequenceField, "list of texts"),
+        (kinds.BoolField, "`True` or `False`"),
         (kinds.StringField, "text"),
     )
     for kind, name in names:
@@ -146,6 +147,11 @@ def option_lines(subsystem: type[Any]) -> Iterable[str]:
 
 def render() -> str:
     """Make the whole text; ImportError where Pants is not installed."""
+    from multiarch.backend.lint.subsystems import (
+        AtomicAlignment,
+        DockerfileTraps,
+        HardCodedPlatforms,
+    )
     from multiarch.backend.register import target_types
     from multiarch.backend.subsystems.go_toolchain import GoToolchainSubsystem
     from multiarch.backend.subsystems.multiarch import MultiarchSubsystem
@@ -163,7 +169,8 @@ def render() -> str:
         if target in generators:
             lines += target_lines(target, fields_of(generators[target]))
     lines.append("## Options in `pants.toml`\n")
-    for subsystem in (MultiarchSubsystem, MultiarchEngineSubsystem, GoToolchainSubsystem):
+    linters = (HardCodedPlatforms, DockerfileTraps, AtomicAlignment)
+    for subsystem in (MultiarchSubsystem, MultiarchEngineSubsystem, GoToolchainSubsystem, *linters):
         lines += option_lines(subsystem)
     return HEADER + "\n".join(lines).rstrip() + "\n"
 

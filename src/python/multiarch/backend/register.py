@@ -24,6 +24,7 @@ from multiarch.backend.image.target_types import (
     MultiarchImagePlatformTarget,
     MultiarchImageTarget,
 )
+from multiarch.backend.lint import text_rules
 from multiarch.backend.manifest_list import rules as manifest_list
 from multiarch.backend.manifest_list.target_types import ManifestListTarget
 
@@ -56,6 +57,7 @@ def rules() -> Iterable[object]:
         image_runs,
         manifest_list,
         tailor,
+        text_rules,
     )
     found = (
         *go_toolchain.rules(),
