@@ -22,7 +22,7 @@ from multiarch.core.platforms import Platform, host_platform
 
 @dataclass(frozen=True)
 class GoToolchain:
-    """One Go version: `goroot` for `go list`, `tools` for compiles and links.
+    """One Go version: `goroot` for `go list`, `tools` for compiles and links, `vet` for itself.
 
     `version` is as Go prints it (`go1.27.3`).
     """
@@ -31,6 +31,7 @@ class GoToolchain:
     goroot: Digest
     tools: Digest
     experiment: str
+    vet: Digest
 
 
 def _host(platform: HostPlatform) -> Platform:
@@ -104,15 +105,15 @@ async def prepare_go_toolchain(
     result = await Get(FallibleProcessResult, Process, process)
     if result.exit_code != 0:
         raise MultiarchError(result.stderr.decode(errors="replace").strip())
-    goroot, tools = await MultiGet(
-        Get(Digest, DigestSubset(result.output_digest, PathGlobs(["_out/goroot/**"]))),
-        Get(Digest, DigestSubset(result.output_digest, PathGlobs(["_out/tools/**"]))),
+    parts = ("goroot", "tools", "vet")
+    subsets = await MultiGet(
+        Get(Digest, DigestSubset(result.output_digest, PathGlobs([f"_out/{part}/**"])))
+        for part in parts
     )
-    goroot, tools = await MultiGet(
-        Get(Digest, RemovePrefix(goroot, "_out/goroot")),
-        Get(Digest, RemovePrefix(tools, "_out/tools")),
+    goroot, tools, vet = await MultiGet(
+        Get(Digest, RemovePrefix(subset, f"_out/{part}")) for part, subset in zip(parts, subsets)
     )
-    return GoToolchain(f"go{subsystem.version}", goroot, tools, subsystem.experiment)
+    return GoToolchain(f"go{subsystem.version}", goroot, tools, subsystem.experiment, vet)
 
 
 def toolchain_mounts(toolchain: GoToolchain, *, goroot: bool = False) -> FrozenDict[str, Digest]:

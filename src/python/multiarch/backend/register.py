@@ -8,6 +8,7 @@ from pants.backend.python.util_rules import pex
 from pants.engine.target import Target
 
 from multiarch.backend import go_toolchain, platforms, relocation, sandbox, summary
+from multiarch.backend.check import rules as check
 from multiarch.backend.go_build import binaries, compile, graph, link, std
 from multiarch.backend.go_cross_binary import rules as go_cross_binary
 from multiarch.backend.go_cross_binary.target_types import (
@@ -57,6 +58,7 @@ def rules() -> Iterable[object]:
         image_runs,
         manifest_list,
         tailor,
+        check,
         text_rules,
     )
     found = (
