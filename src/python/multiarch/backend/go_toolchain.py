@@ -34,7 +34,8 @@ class GoToolchain:
     vet: Digest
 
 
-def _host(platform: HostPlatform) -> Platform:
+def go_host(platform: HostPlatform) -> Platform:
+    """The platform of the machine that Pants runs processes on."""
     system, _, machine = platform.value.partition("_")
     return host_platform("darwin" if system == "macos" else system, machine)
 
@@ -75,7 +76,7 @@ async def prepare_go_toolchain(
     archive = system_go = None
     scope = ProcessCacheScope.SUCCESSFUL
     if subsystem.source is ToolchainSource.DOWNLOAD:
-        file = archive_file(subsystem, _host(platform))
+        file = archive_file(subsystem, go_host(platform))
         source = await Get(Digest, DownloadFile, file)
         archive = file.url.rsplit("/", 1)[-1]
     elif subsystem.source is ToolchainSource.PACKAGE_INDEX:

@@ -9,7 +9,7 @@ from pants.engine.target import Target
 
 from multiarch.backend import go_toolchain, platforms, relocation, sandbox, summary
 from multiarch.backend.check import rules as check
-from multiarch.backend.go_build import binaries, compile, graph, link, std
+from multiarch.backend.go_build import binaries, compile, graph, host_tool, link, std
 from multiarch.backend.go_cross_binary import rules as go_cross_binary
 from multiarch.backend.go_cross_binary.target_types import (
     GoCrossBinaryPlatformTarget,
@@ -25,7 +25,7 @@ from multiarch.backend.image.target_types import (
     MultiarchImagePlatformTarget,
     MultiarchImageTarget,
 )
-from multiarch.backend.lint import text_rules
+from multiarch.backend.lint import atomics, text_rules
 from multiarch.backend.manifest_list import rules as manifest_list
 from multiarch.backend.manifest_list.target_types import ManifestListTarget
 
@@ -60,6 +60,8 @@ def rules() -> Iterable[object]:
         tailor,
         check,
         text_rules,
+        atomics,
+        host_tool,
     )
     found = (
         *go_toolchain.rules(),
