@@ -1,4 +1,4 @@
-"""What the linter of 64-bit atomics flags panics on 32-bit machines; its order of fields does not."""
+"""What the linter of 64-bit atomics flags panics on 32-bit machines; in its order it does not."""
 
 from __future__ import annotations
 
