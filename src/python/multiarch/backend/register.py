@@ -17,6 +17,7 @@ from multiarch.backend.go_cross_binary.target_types import (
 )
 from multiarch.backend.go_module import rules as go_module
 from multiarch.backend.go_module.target_types import GoModuleTarget, GoSourcesTarget
+from multiarch.backend.goals import platforms as platforms_goal
 from multiarch.backend.goals import tailor
 from multiarch.backend.image import rules as image
 from multiarch.backend.image import runs as image_runs
@@ -58,6 +59,7 @@ def rules() -> Iterable[object]:
         image_runs,
         manifest_list,
         tailor,
+        platforms_goal,
         check,
         text_rules,
         atomics,
