@@ -71,6 +71,7 @@ def field_type(field: type[Any]) -> str:
         (kinds.SpecialCasedDependencies, "list of addresses"),
         (kinds.Dependencies, "list of addresses"),
         (kinds.StringSequenceField, "list of texts"),
+        (kinds.BoolField, "`True` or `False`"),
         (kinds.StringField, "text"),
     )
     for kind, name in names:
@@ -147,7 +148,11 @@ def option_lines(subsystem: type[Any]) -> Iterable[str]:
 
 def render() -> str:
     """Make the whole text; ImportError where Pants is not installed."""
-    from multiarch.backend.goals.load_image import LoadImageSubsystem
+    from multiarch.backend.lint.subsystems import (
+        AtomicAlignment,
+        DockerfileTraps,
+        HardCodedPlatforms,
+    )
     from multiarch.backend.register import target_types
     from multiarch.backend.subsystems.go_toolchain import GoToolchainSubsystem
     from multiarch.backend.subsystems.multiarch import MultiarchSubsystem
@@ -170,6 +175,7 @@ def render() -> str:
     subsystems = (
         *(MultiarchSubsystem, MultiarchEngineSubsystem, MultiarchRegistrySubsystem),
         *(GoToolchainSubsystem, LoadImageSubsystem),
+        *(HardCodedPlatforms, DockerfileTraps, AtomicAlignment),
     )
     for subsystem in subsystems:
         lines += option_lines(subsystem)

@@ -13,6 +13,7 @@ from multiarch.backend.goals.update_image_lock import write_atomically
 from multiarch.backend.image import registry_bases
 from multiarch.core.errors import MultiarchError
 from multiarch.core.oci.lock import ImageLock
+from multiarch.backend.platforms import PlatformMatrix, SupportToday
 from multiarch.core.platforms import Platform
 from pants.backend.python import register as python
 from pants.build_graph.address import Address
@@ -38,6 +39,8 @@ def runner() -> RuleRunner:
             QueryRule(UnexpandedTargets, (Addresses,)),
             QueryRule(GoBinary, (GoBinaryRequest,)),
             QueryRule(registry_bases.ReadImageLock, (registry_bases.ImageLockRequest,)),
+            QueryRule(PlatformMatrix, ()),
+            QueryRule(SupportToday, ()),
         ],
         target_types=[*core.target_types(), *python.target_types(), *register.target_types()],
     )
@@ -264,3 +267,64 @@ def test_a_file_is_written_whole_or_not_at_all(
     with pytest.raises(OSError, match="No space left"):
         write_atomically(file, "three\n")
     assert [(f.name, f.read_text()) for f in tmp_path.iterdir()] == [(file.name, "two\n")]
+FILES_OPTION = '--multiarch-platform-files=["platforms.yaml"]'
+
+
+def test_a_platform_file_has_sets_levels_and_deactivations(runner: RuleRunner) -> None:
+    text = """\
+sets:
+  big: [linux/s390x, linux/ppc64]
+support:
+  linux/ppc64: experimental
+deactivated:
+  linux/arm:
+    issue: https://example.com/7
+    until: 2999-01-31
+"""
+    runner.write_files({"platforms.yaml": text})
+    assert expand(runner, binary('platforms=["@big"]'), "hello", FILES_OPTION) == [
+        "//:hello#linux/ppc64",
+        "//:hello#linux/s390x",
+    ]
+    support = runner.request(SupportToday, []).support
+    assert support.is_experimental(Platform.parse("linux/ppc64"))
+    assert str(support.deactivation(Platform.parse("linux/arm/v7"))) == (
+        "linux/arm/v7 is deactivated until 2999-01-31 (https://example.com/7)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("sets:\n  a: [x\n", r"platforms\.yaml:3: this is not YAML: "),
+        ("sets:\n  a: []\n  a: []\n", r"platforms\.yaml:3: `a` is written twice"),
+        ("sets:\n\n  a: x\n", r"platforms\.yaml:3: the set `a` is not a list of platforms: 'x'"),
+        ("support:\n  linux/arm: bad\n", r"platforms\.yaml:2: .* `linux/arm` is 'bad'"),
+        (
+            "deactivated:\n  linux/arm:\n    issue: x\n    until: soon\n",
+            r"platforms\.yaml:4: the `until` of `linux/arm` is 'soon'; it is a day",
+        ),
+        ("- x\n", r"platforms\.yaml:1: a platform file holds the tables"),
+    ],
+)
+def test_mistakes_in_a_platform_file(runner: RuleRunner, text: str, said: str) -> None:
+    runner.set_options([FILES_OPTION])
+    runner.write_files({"platforms.yaml": text})
+    with pytest.raises(ExecutionError, match=said):
+        runner.request(PlatformMatrix, [])
+
+
+def test_a_set_of_a_file_and_of_pants_toml(runner: RuleRunner) -> None:
+    runner.set_options([FILES_OPTION, '--multiarch-sets={"a": ["linux/amd64"]}'])
+    runner.write_files({"platforms.yaml": "sets:\n  a: []\n"})
+    said = r"platforms\.yaml:2: `sets` has `a`, which \[multiarch\]\.sets has as well"
+    with pytest.raises(ExecutionError, match=said):
+        runner.request(PlatformMatrix, [])
+
+
+def test_a_deactivation_whose_day_has_passed(runner: RuleRunner) -> None:
+    entry = '{"linux/arm": {"issue": "https://example.com/7", "until": "2020-01-31"}}'
+    runner.set_options([f"--multiarch-deactivated={entry}"])
+    said = r"linux/arm/v7 was deactivated until 2020-01-31 \(https://example.com/7\), and today is"
+    with pytest.raises(ExecutionError, match=said):
+        runner.request(SupportToday, [])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from multiarch.core.summary import SummaryRow, human_size, render
+from multiarch.core.summary import Notice, SummaryRow, human_size, render, render_notices
 
 
 def row(target: str, platform: str, *, built: bool, size: int = 1_500_000) -> SummaryRow:
@@ -39,3 +39,31 @@ def test_many_outputs_stand_by_target() -> None:
     assert lines[1].split() == ["binary", "//:t0", "2", "3.0", "MB", "2", "built"]
     assert len(lines) == 1 + 40 + 1
     assert lines[-1].startswith("80 outputs of 40 targets for 2 platforms, 120.0 MB: 2 built, 78")
+
+
+def test_an_output_of_an_experimental_platform_says_so() -> None:
+    one = SummaryRow("binary", "//:a", "linux/s390x", 1, "0123456789abcdef", True, "experimental")
+    assert render([one]).splitlines()[1].endswith("built, experimental")
+
+
+def test_notices_stand_once_per_platform_and_reason() -> None:
+    texts = render_notices(
+        [
+            Notice("deactivated", "//:b", "linux/arm/v7", "linux/arm/v7 is off until May"),
+            Notice("deactivated", "//:a", "linux/arm/v7", "linux/arm/v7 is off until May"),
+            Notice("deactivated", "//:a", "linux/arm/v7", "linux/arm/v7 is off until May"),
+            Notice("left out", "//:i", "linux/s390x", "//:i: its binary failed"),
+            Notice("experimental", "example.test/p", "linux/s390x", "p.go:1: undefined: x"),
+            Notice("experimental", "example.test/p", "linux/riscv64", "p.go:1: undefined: x"),
+        ]
+    )
+    assert texts == [
+        "linux/arm/v7 is off until May: skipped for //:a, //:b",
+        "Failed on experimental platforms; the run goes on:\n"
+        "example.test/p [linux/riscv64, linux/s390x]\n  p.go:1: undefined: x",
+        "Left out: //:i: its binary failed",
+    ]
+
+
+def test_no_notice_says_nothing() -> None:
+    assert render_notices([]) == []

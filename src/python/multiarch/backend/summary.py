@@ -24,11 +24,12 @@ from pants.engine.streaming_workunit_handler import (
 from pants.engine.unions import UnionRule
 from pants.util.logging import LogLevel
 
-from multiarch.core.summary import SummaryRow, render
+from multiarch.core.summary import Notice, SummaryRow, render, render_notices
 
 logger = logging.getLogger(__name__)
 
 _KEY = "multiarch_summary_row"
+_NOTICES = "multiarch_notices"
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class DeliveryRequest:
     size: int
     digest: str
     runs: tuple[ProcessResultMetadata, ...]
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,37 @@ async def deliver(request: DeliveryRequest, run_id: RunId) -> Delivery:
             request.size,
             request.digest,
             built=any(run.source(run_id) == ran for run in request.runs),
+            note=request.note,
         )
     )
+
+
+@dataclass(frozen=True)
+class NoticesRequest:
+    """What a rule has to say at the end of the run."""
+
+    notices: tuple[Notice, ...]
+
+
+@dataclass(frozen=True)
+class Notices(EngineAwareReturnType):
+    """Warnings of this run."""
+
+    notices: tuple[Notice, ...]
+
+    def cacheable(self) -> bool:
+        """Never: each run has its own warnings."""
+        return False
+
+    def metadata(self) -> dict[str, Any]:
+        """Carries the warnings to the end of the run."""
+        return {_NOTICES: [asdict(notice) for notice in self.notices]}
+
+
+@rule(desc="Notice", level=LogLevel.DEBUG)
+async def give_notice(request: NoticesRequest, run_id: RunId) -> Notices:
+    del run_id
+    return Notices(request.notices)
 
 
 class SummaryCallback(WorkunitsCallback):
@@ -78,6 +109,7 @@ class SummaryCallback(WorkunitsCallback):
 
     def __init__(self) -> None:
         self.rows: list[SummaryRow] = []
+        self.notices: list[Notice] = []
 
     @property
     def can_finish_async(self) -> bool:
@@ -97,8 +129,13 @@ class SummaryCallback(WorkunitsCallback):
             row = workunit.get("metadata", {}).get(_KEY)
             if row is not None:
                 self.rows.append(SummaryRow(**row))
+            notices = workunit.get("metadata", {}).get(_NOTICES, ())
+            self.notices += [Notice(**notice) for notice in notices]
         if finished and self.rows:
             logger.info("Packaged:\n%s", render(self.rows))
+        if finished:
+            for text in render_notices(self.notices):
+                logger.warning("%s", text)
 
 
 @dataclass(frozen=True)

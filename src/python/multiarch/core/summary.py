@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from multiarch.core.golang.failures import report
+
 # Up to so many outputs stand one by one; beyond, one line per target is easier to read.
 _DETAILED_ROWS = 64
 
@@ -19,6 +21,39 @@ class SummaryRow:
     size: int
     digest: str
     built: bool
+    # What a reader must know of it: that its platform is experimental.
+    note: str = ""
+
+
+@dataclass(frozen=True, order=True)
+class Notice:
+    """What was not built without failing the run, and why.
+
+    `kind` is "deactivated" (`reason` says until when, and the issue), "experimental" (`reason` is
+    the failure's message) or "left out".
+    """
+
+    kind: str
+    target: str
+    platform: str
+    reason: str
+
+
+def render_notices(notices: Iterable[Notice]) -> list[str]:
+    """Phrase the warnings of a run: one per deactivated platform and reason, one for the rest."""
+    found = sorted(set(notices))
+    texts = []
+    skipped: dict[tuple[str, str], list[str]] = {}
+    for notice in found:
+        if notice.kind == "deactivated":
+            skipped.setdefault((notice.platform, notice.reason), []).append(notice.target)
+    for (_, reason), targets in sorted(skipped.items()):
+        texts.append(f"{reason}: skipped for {', '.join(dict.fromkeys(targets))}")
+    failed = [(n.target, n.platform, n.reason) for n in found if n.kind == "experimental"]
+    if failed:
+        texts.append(f"Failed on experimental platforms; the run goes on:\n{report(failed)}")
+    texts += [f"Left out: {n.reason}" for n in found if n.kind == "left out"]
+    return texts
 
 
 def human_size(size: int) -> str:
@@ -62,7 +97,7 @@ def render(rows: Iterable[SummaryRow]) -> str:
         table = [
             ("kind", "target", "platform", "size", "digest", ""),
             *(
-                (r.kind, r.target, r.platform, human_size(r.size), r.digest[:12], _state(r.built))
+                (r.kind, r.target, r.platform, human_size(r.size), r.digest[:12], _state(r))
                 for r in found
             ),
         ]
@@ -81,8 +116,8 @@ def render(rows: Iterable[SummaryRow]) -> str:
     return "\n".join([*lines, closing])
 
 
-def _state(built: bool) -> str:
-    return "built" if built else "cached"
+def _state(row: SummaryRow) -> str:
+    return ("built" if row.built else "cached") + (f", {row.note}" if row.note else "")
 
 
 def _grouped(rows: Sequence[SummaryRow]) -> list[tuple[str, ...]]:

@@ -2,7 +2,8 @@
 
 Request: `{"search": directory, "archive": file | null, "system_go": program | null, "version",
 "output"}`. Below the output it leaves `goroot/` (for `go list`: the go program and std's sources
-without tests) and `tools/` (`tool/compile`, ..., `include/`: all that a compile or link needs).
+without tests), `tools/` (`tool/compile`, ..., `include/`: all that a compile or link needs) and
+`vet/vet`, which only `pants check` needs.
 """
 
 from __future__ import annotations
@@ -97,8 +98,9 @@ def trim(root: Path, output: Path, version: str) -> None:
     for name in os.listdir(root / "pkg/include"):
         _copy(root / "pkg/include" / name, output / "tools/include" / name)
     (host,) = (p for p in (root / "pkg/tool").iterdir() if (p / "compile").exists())
-    for name in _TOOLS:
-        target = output / "tools/tool" / name
+    programs = {name: output / "tools/tool" / name for name in _TOOLS}
+    programs["vet"] = output / "vet/vet"
+    for name, target in programs.items():
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(host / name, target)
         target.chmod(0o755)

@@ -14,6 +14,7 @@ from pants.build_graph.address import Address
 from pants.core.goals.package import BuiltPackage, BuiltPackageArtifact, PackageFieldSet
 from pants.core.goals.run import RunFieldSet, RunInSandboxBehavior, RunRequest
 from pants.engine.fs import AddPrefix, Digest, GlobMatchErrorBehavior
+from pants.engine.internals.native_engine import EMPTY_DIGEST
 from pants.engine.internals.options_parsing import _Options
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import (
@@ -44,13 +45,15 @@ from multiarch.backend.go_cross_binary.target_types import (
     PlatformsField,
 )
 from multiarch.backend.go_module.target_types import GoSourcesSourcesField
-from multiarch.backend.subsystems.multiarch import MultiarchSubsystem
-from multiarch.backend.summary import Delivery, DeliveryRequest
+from multiarch.backend.platforms import PlatformMatrix, SupportToday
+from multiarch.backend.summary import Delivery, DeliveryRequest, Notices, NoticesRequest
 from multiarch.core.errors import MultiarchError
 from multiarch.core.golang.failures import report
 from multiarch.core.golang.ownership import MODULE_FILES_NAME
 from multiarch.core.golang.packages import closure
 from multiarch.core.platforms import Platform, PlatformError, host_platform
+from multiarch.core.summary import Notice
+from multiarch.core.support import Support
 
 
 class GenerateBinariesRequest(GenerateTargetsRequest):
@@ -81,12 +84,12 @@ def platform_overrides(
 @rule(desc="Generate the targets of `go_cross_binary`", level=LogLevel.DEBUG)
 async def generate_binaries(
     request: GenerateBinariesRequest,
-    multiarch: MultiarchSubsystem,
+    platforms: PlatformMatrix,
     union_membership: UnionMembership,
 ) -> GeneratedTargets:
     generator, address = request.generator, request.template_address
     try:
-        matrix = multiarch.matrix(
+        matrix = platforms.expand(
             generator[PlatformsField].value, generator[ExcludeField].value or (), where=str(address)
         )
         overrides = platform_overrides(
@@ -262,16 +265,40 @@ async def report_failures(request: FailureReportRequest) -> FailureReport:
     return FailureReport(tuple(dict.fromkeys(f for b in built for f in b.failures)))
 
 
+def deactivated(support: Support, address: Address, platform: Platform) -> tuple[Notice, ...]:
+    """The notice that a target of a deactivated platform is skipped; empty for other platforms."""
+    found = support.deactivation(platform)
+    target = str(address.maybe_convert_to_target_generator())
+    return () if found is None else (Notice("deactivated", target, str(platform), str(found)),)
+
+
+def level_note(support: Support, platform: Platform) -> str:
+    """What the summary says beside an output of an experimental platform."""
+    return "experimental" if support.is_experimental(platform) else ""
+
+
 @rule(level=LogLevel.DEBUG)
-async def package_binary(field_set: PackageBinaryFieldSet) -> BuiltPackage:
+async def package_binary(field_set: PackageBinaryFieldSet, today: SupportToday) -> BuiltPackage:
+    support = today.support
+    platform = Platform.parse(field_set.platform.value or "")
+    if skipped := deactivated(support, field_set.address, platform):
+        await Get(Notices, NoticesRequest(skipped))
+        return BuiltPackage(EMPTY_DIGEST, ())
     binary = await Get(GoBinary, GoBinaryRequest(field_set.address))
     built = await Get(BuiltBinary, BuildBinaryRequest(binary))
+    if built.failures and support.is_experimental(platform):
+        notices = tuple(
+            Notice("experimental", f.import_path, f.platform, f.message) for f in built.failures
+        )
+        await Get(Notices, NoticesRequest(notices))
+        return BuiltPackage(EMPTY_DIGEST, ())
     if built.failures:
         # The first failing binary speaks for all that were asked for, so that one report shows
         # every failure once with all its platforms.
         requested = await Get(RequestedBinaries)
         found = await Get(FailureReport, FailureReportRequest(binary.module, requested.addresses))
-        raise failed(found.failures or built.failures)
+        fatal = [f for f in found.failures if support.fails_on(Platform.parse(f.platform))]
+        raise failed(fatal or built.failures)
     digest, _ = await MultiGet(
         Get(Digest, AddPrefix(built.digest, posixpath.dirname(binary.output_path))),
         Get(
@@ -283,6 +310,7 @@ async def package_binary(field_set: PackageBinaryFieldSet) -> BuiltPackage:
                 built.size,
                 built.sha256,
                 built.link,
+                level_note(support, platform),
             ),
         ),
     )

@@ -11,6 +11,11 @@ from pants.engine.target import (
 )
 from pants.util.strutil import help_text
 
+from multiarch.backend.lint.target_types import (
+    SkipAtomicAlignmentField,
+    SkipHardCodedPlatformsField,
+)
+
 
 class GoModuleDependenciesField(Dependencies):
     """Dependencies of a whole module; usually left alone."""
@@ -20,7 +25,12 @@ class GoModuleTarget(TargetGenerator):
     """One Go module: the directory with its go.mod."""
 
     alias = "go_module"
-    core_fields = (*COMMON_TARGET_FIELDS, GoModuleDependenciesField)
+    core_fields = (
+        *COMMON_TARGET_FIELDS,
+        GoModuleDependenciesField,
+        SkipHardCodedPlatformsField,
+        SkipAtomicAlignmentField,
+    )
     copied_fields = COMMON_TARGET_FIELDS
     moved_fields = ()
     help = help_text(

@@ -12,6 +12,7 @@ from typing import Any
 
 from pants.build_graph.address import Address
 from pants.engine.fs import AddPrefix, Digest, DigestContents, DigestSubset, MergeDigests, PathGlobs
+from pants.engine.internals.native_engine import EMPTY_DIGEST
 from pants.engine.process import FallibleProcessResult, Process, ProcessResultMetadata
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import DictStringToStringField, Target
@@ -34,6 +35,7 @@ from multiarch.backend.image.target_types import (
     ImageTargetStageField,
 )
 from multiarch.backend.image.targets import ImageBinaries, ImageBinariesRequest
+from multiarch.backend.platforms import PlatformMatrix
 from multiarch.backend.sandbox import ToolProcess, request_json
 from multiarch.backend.subsystems.multiarch import MultiarchSubsystem
 from multiarch.core.dockerfile.stages import needed, outside, stages
@@ -118,12 +120,14 @@ def pending_step(value: Mapping[str, Any]) -> tuple[str, str, str, str]:
     return value["id"], value["platform"], where, value["text"]
 
 
-async def _programs(address: Address) -> Digest:
-    """Each binary of the image at `context/bin/NAME`; a helper of rules."""
+async def _programs(address: Address, *, may_fail: bool) -> Digest | None:
+    """Each binary of the image at `context/bin/NAME`, or None; a helper of rules."""
     names = await Get(ImageBinaries, ImageBinariesRequest(address))
     binaries = await MultiGet(Get(GoBinary, GoBinaryRequest(a)) for a in names.addresses)
     built = await MultiGet(Get(BuiltBinary, BuildBinaryRequest(b)) for b in binaries)
     failures = tuple(dict.fromkeys(f for b in built for f in b.failures))
+    if failures and may_fail:
+        return None
     if failures:
         raise failed(failures)
     check_names(address, binaries)
@@ -143,11 +147,12 @@ class AssembleRequest:
 
 @dataclass(frozen=True)
 class Assembled:
-    """What the tool wrote, and the text of its `image.json`."""
+    """What the tool wrote, and the text of its `image.json`; or what it said as it failed."""
 
     digest: Digest
     metadata: str
     run: ProcessResultMetadata
+    error: str = ""
 
     @property
     def pending(self) -> tuple[dict[str, Any], ...]:
@@ -175,14 +180,17 @@ async def assemble(request: AssembleRequest) -> Assembled:
     )
     result = await Get(FallibleProcessResult, Process, process)
     if result.exit_code != 0:
-        raise MultiarchError(result.stderr.decode(errors="replace").strip())
+        said = result.stderr.decode(errors="replace").strip()
+        return Assembled(EMPTY_DIGEST, "{}", result.metadata, said or f"exit {result.exit_code}")
     metadata = await Get(Digest, DigestSubset(result.output_digest, PathGlobs(["image.json"])))
     contents = await Get(DigestContents, Digest, metadata)
     return Assembled(result.output_digest, contents[0].content.decode(), result.metadata)
 
 
 @rule(desc="Assemble an image", level=LogLevel.DEBUG)
-async def build_image(request: BuildImageRequest, multiarch: MultiarchSubsystem) -> BuiltImage:
+async def build_image(
+    request: BuildImageRequest, multiarch: MultiarchSubsystem, platforms: PlatformMatrix
+) -> BuiltImage:
     address = request.address
     target = await image_target(address)
     platform = Platform.parse(target[ImagePlatformField].value or "")
@@ -192,13 +200,22 @@ async def build_image(request: BuildImageRequest, multiarch: MultiarchSubsystem)
     bases = await Get(BaseFiles, BaseFilesRequest(address, wanted))
     if bases.missing:
         return BuiltImage.left_out(address, platform, bases.missing)
-    programs = await _programs(address)
+    experimental = platforms.support.is_experimental(platform)
+    programs = await _programs(address, may_fail=experimental)
+    if programs is None:
+        reason = f"{address}: a binary of it does not build, and {platform} is experimental"
+        return BuiltImage.left_out(address, platform, reason)
     inputs = await Get(Digest, MergeDigests((context.digest, programs, bases.digest)))
     text = request_json({**value, "bases": {b.name: b.as_request() for b in bases.bases}})
     runs: dict[str, ExecutedRun] = {}
     while True:
         layers = FrozenDict({id: run.digest for id, run in runs.items()})
         assembled = await Get(Assembled, AssembleRequest(address, text, inputs, layers))
+        if assembled.error and experimental:
+            reason = f"{assembled.error} ({platform} is experimental)"
+            return BuiltImage.left_out(address, platform, reason)
+        if assembled.error:
+            raise MultiarchError(assembled.error)
         if not assembled.pending:
             break
         made = await MultiGet(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import posixpath
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,12 +12,14 @@ from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.unions import UnionRule
 from pants.util.logging import LogLevel
 
+from multiarch.backend.go_cross_binary.rules import deactivated, level_note
 from multiarch.backend.image.built_image import BuildImageRequest, BuiltImage
 from multiarch.backend.image.target_types import ImagePlatformField
+from multiarch.backend.platforms import SupportToday
 from multiarch.backend.relocation import Relocated, RelocateRequest
-from multiarch.backend.summary import Delivery, DeliveryRequest
-
-logger = logging.getLogger(__name__)
+from multiarch.backend.summary import Delivery, DeliveryRequest, Notices, NoticesRequest
+from multiarch.core.platforms import Platform
+from multiarch.core.summary import Notice
 
 
 @dataclass(frozen=True)
@@ -31,11 +32,16 @@ class PackageImageFieldSet(PackageFieldSet):
 
 
 @rule(level=LogLevel.DEBUG)
-async def package_image(field_set: PackageImageFieldSet) -> BuiltPackage:
+async def package_image(field_set: PackageImageFieldSet, today: SupportToday) -> BuiltPackage:
+    wanted = Platform.parse(field_set.platform.value or "")
+    if skipped := deactivated(today.support, field_set.address, wanted):
+        await Get(Notices, NoticesRequest(skipped))
+        return BuiltPackage(EMPTY_DIGEST, ())
     built = await Get(BuiltImage, BuildImageRequest(field_set.address))
     address = built.address
     if built.skipped:
-        logger.warning("Left out: %s", built.skipped)
+        notice = Notice("left out", str(address), str(built.platform), built.skipped)
+        await Get(Notices, NoticesRequest((notice,)))
         return BuiltPackage(EMPTY_DIGEST, ())
     path = posixpath.join(
         address.spec_path, address.target_name, built.platform.path, f"{address.target_name}.tar"
@@ -51,6 +57,7 @@ async def package_image(field_set: PackageImageFieldSet) -> BuiltPackage:
                 built.size,
                 built.descriptor["digest"].removeprefix("sha256:"),
                 built.runs,
+                level_note(today.support, built.platform),
             ),
         ),
     )

@@ -37,7 +37,7 @@ from multiarch.backend.image.target_types import (
     MultiarchImageTarget,
     NamedImagePlatformTarget,
 )
-from multiarch.backend.subsystems.multiarch import MultiarchSubsystem
+from multiarch.backend.platforms import PlatformMatrix
 from multiarch.core.errors import MultiarchError
 from multiarch.core.platforms import Platform, PlatformError
 
@@ -65,14 +65,14 @@ class BinaryPlatforms:
 
 @rule(level=LogLevel.DEBUG)
 async def binary_platforms(
-    request: BinaryPlatformsRequest, multiarch: MultiarchSubsystem
+    request: BinaryPlatformsRequest, platforms: PlatformMatrix
 ) -> BinaryPlatforms:
     targets = await Get(UnexpandedTargets, UnparsedAddressInputs, request.inputs)
     matrices: list[tuple[Platform, ...]] = []
     for target in targets:
         if isinstance(target, GoCrossBinaryTarget):
             matrices.append(
-                multiarch.matrix(
+                platforms.expand(
                     target[PlatformsField].value,
                     target[ExcludeField].value or (),
                     where=str(target.address),
@@ -93,7 +93,7 @@ async def binary_platforms(
 @rule(desc="Generate the targets of `multiarch_image`", level=LogLevel.DEBUG)
 async def generate_images(
     request: GenerateImagesRequest,
-    multiarch: MultiarchSubsystem,
+    platforms: PlatformMatrix,
     union_membership: UnionMembership,
 ) -> GeneratedTargets:
     generator, address = request.generator, request.template_address
@@ -107,7 +107,7 @@ async def generate_images(
         if shared.shared is not None:
             written = tuple(map(str, shared.shared))
     try:
-        matrix = multiarch.matrix(written, generator[ExcludeField].value or (), where=str(address))
+        matrix = platforms.expand(written, generator[ExcludeField].value or (), where=str(address))
     except PlatformError as error:
         raise InvalidFieldException(str(error)) from error
     # `run :image` picks the host's platform, as the others cannot be run; one that is named can.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import posixpath
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from pants.engine.target import (
 from pants.engine.unions import UnionRule
 from pants.util.logging import LogLevel
 
+from multiarch.backend.go_cross_binary.rules import deactivated
 from multiarch.backend.image.built_image import BuildImageRequest, BuiltImage
 from multiarch.backend.image.target_types import ImagePlatformField
 from multiarch.backend.manifest_list.target_types import (
@@ -37,14 +37,15 @@ from multiarch.backend.manifest_list.target_types import (
     ManifestListImagesField,
     RepositoryField,
 )
+from multiarch.backend.platforms import PlatformMatrix
 from multiarch.backend.relocation import Relocated, RelocateRequest
 from multiarch.backend.sandbox import ToolProcess, request_json
 from multiarch.backend.subsystems.multiarch import MultiarchSubsystem
-from multiarch.backend.summary import Delivery, DeliveryRequest
+from multiarch.backend.summary import Delivery, DeliveryRequest, Notices, NoticesRequest
 from multiarch.core.errors import MultiarchError
+from multiarch.core.platforms import Platform
 from multiarch.core.stamps import fill, fill_text
-
-logger = logging.getLogger(__name__)
+from multiarch.core.summary import Notice
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,10 @@ class BuildManifestListRequest(EngineAwareParameter):
 
 @dataclass(frozen=True)
 class BuiltManifestList:
-    """An OCI layout at `layout/`, the index digest (`sha256:...`), and the images in it."""
+    """An OCI layout at `layout/`, the index digest (`sha256:...`), and the images in it.
+
+    `without` names the images that deactivated and experimental platforms lack.
+    """
 
     address: Address
     digest: Digest
@@ -68,6 +72,7 @@ class BuiltManifestList:
     images: tuple[BuiltImage, ...]
     runs: tuple[ProcessResultMetadata, ...]
     skipped: str = ""
+    without: tuple[Notice, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -79,9 +84,14 @@ class ManifestListImagesRequest:
 
 @dataclass(frozen=True)
 class ManifestListImages:
-    """The per-platform images of a list."""
+    """The per-platform images of a list, each with its platform."""
 
-    addresses: tuple[Address, ...]
+    platforms: tuple[tuple[Address, Platform], ...]
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """The images alone."""
+        return tuple(address for address, _ in self.platforms)
 
 
 @rule(level=LogLevel.DEBUG)
@@ -97,7 +107,9 @@ async def list_images(request: ManifestListImagesRequest) -> ManifestListImages:
                 f"{request.address}: `images` names {target.address}, a `{target.alias}`; it takes "
                 "`multiarch_image` targets, or one platform of one."
             )
-    return ManifestListImages(tuple(t.address for t in targets))
+    return ManifestListImages(
+        tuple((t.address, Platform.parse(t[ImagePlatformField].value or "")) for t in targets)
+    )
 
 
 @dataclass(frozen=True)
@@ -123,7 +135,7 @@ async def infer_list_dependencies(request: InferManifestListDependencies) -> Inf
 
 @rule(desc="Put a manifest list together", level=LogLevel.DEBUG)
 async def build_manifest_list(
-    request: BuildManifestListRequest, multiarch: MultiarchSubsystem
+    request: BuildManifestListRequest, multiarch: MultiarchSubsystem, platforms: PlatformMatrix
 ) -> BuiltManifestList:
     address = request.address
     wrapped, names = await MultiGet(
@@ -131,7 +143,19 @@ async def build_manifest_list(
         Get(ManifestListImages, ManifestListImagesRequest(address)),
     )
     target = wrapped.target
-    images = await MultiGet(Get(BuiltImage, BuildImageRequest(a)) for a in names.addresses)
+    support = platforms.support
+    active = [a for a, p in names.platforms if support.deactivation(p) is None]
+    made = await MultiGet(Get(BuiltImage, BuildImageRequest(a)) for a in active)
+    # A list must not wait for what may fail: it is made of the others, and says so.
+    excused = [i for i in made if i.skipped and support.is_experimental(i.platform)]
+    images = tuple(i for i in made if i not in excused)
+    without = (
+        *(n for _, p in names.platforms for n in deactivated(support, address, p)),
+        *(Notice("left out", str(i.address), str(i.platform), i.skipped) for i in excused),
+    )
+    if not images:
+        reason = f"{address}: none of its images was built"
+        return BuiltManifestList(address, EMPTY_DIGEST, "", (), (), reason, without)
     left_out = tuple(str(image.platform) for image in images if image.skipped)
     if left_out:
         reason = (
@@ -191,7 +215,9 @@ async def build_manifest_list(
     )
     contents = await Get(DigestContents, Digest, metadata)
     found = json.loads(contents[0].content)
-    return BuiltManifestList(address, layout, found["digest"], tuple(images), (result.metadata,))
+    return BuiltManifestList(
+        address, layout, found["digest"], images, (result.metadata,), "", without
+    )
 
 
 @dataclass(frozen=True)
@@ -208,7 +234,8 @@ async def package_manifest_list(field_set: PackageManifestListFieldSet) -> Built
     address = field_set.address
     built = await Get(BuiltManifestList, BuildManifestListRequest(address))
     if built.skipped:
-        logger.warning("Left out: %s", built.skipped)
+        notice = Notice("left out", str(address), "", built.skipped)
+        await Get(Notices, NoticesRequest((*built.without, notice)))
         return BuiltPackage(EMPTY_DIGEST, ())
     name = address.target_name
     directory = posixpath.join(address.spec_path, name)
@@ -221,8 +248,10 @@ async def package_manifest_list(field_set: PackageManifestListFieldSet) -> Built
         ),
     )
     size = sum(image.size for image in built.images)
-    digest, _ = await MultiGet(
+    missing = ", ".join(sorted({notice.platform for notice in built.without}))
+    digest, _, _ = await MultiGet(
         Get(Digest, MergeDigests(part.digest for part in moved)),
+        Get(Notices, NoticesRequest(built.without)),
         Get(
             Delivery,
             DeliveryRequest(
@@ -232,6 +261,7 @@ async def package_manifest_list(field_set: PackageManifestListFieldSet) -> Built
                 size,
                 built.index_digest.removeprefix("sha256:"),
                 built.runs,
+                f"without {missing}" if missing else "",
             ),
         ),
     )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pants.option.option_types import DictOption, StrListOption, StrOption
 from pants.option.subsystem import Subsystem
 from pants.util.strutil import help_text, softwrap
-
-from multiarch.core.platforms import Platform, expand
 
 DEFAULT_PLATFORMS = (
     "linux/amd64",
@@ -51,6 +51,35 @@ class MultiarchSubsystem(Subsystem):
             """
         ),
     )
+    support = DictOption[str](
+        default={},
+        help=softwrap(
+            """
+            The support level of platforms: `{"linux/riscv64": "experimental"}`. A failure on a
+            `supported` platform (the default) fails the run. One on an `experimental` platform is
+            reported, and the run goes on without it.
+            """
+        ),
+    )
+    deactivated = DictOption[Any](
+        default={},
+        help=softwrap(
+            """
+            Platforms that are skipped everywhere for a time, each with the issue that tracks it:
+            `{"linux/ppc64le": {"issue": "https://...", "until": "2030-01-31"}}`. Once that day
+            has passed, the entry is an error.
+            """
+        ),
+    )
+    platform_files = StrListOption(
+        default=[],
+        help=softwrap(
+            """
+            YAML files of the repository with the tables `sets`, `support` and `deactivated`, in
+            the form of the options of these names. What a file defines may stand nowhere else.
+            """
+        ),
+    )
     version = StrOption(
         default="0.0.0-dev",
         help=softwrap(
@@ -81,13 +110,6 @@ class MultiarchSubsystem(Subsystem):
             """
         ),
     )
-
-    def matrix(
-        self, platforms: tuple[str, ...] | None, exclude: tuple[str, ...], *, where: str
-    ) -> tuple[Platform, ...]:
-        """Expand a target's `platforms` and `exclude` fields; raises PlatformError."""
-        names = self.default_platforms if platforms is None else platforms
-        return expand(tuple(names), self.sets, exclude=exclude, where=where)
 
     @property
     def stamps(self) -> dict[str, str]:

@@ -1,0 +1,193 @@
+"""Checks every package of the binaries asked for, on every platform, from `package`'s own graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from pants.core.goals.check import CheckRequest, CheckResult, CheckResults
+from pants.engine.engine_aware import EngineAwareParameter
+from pants.engine.fs import Digest, DigestContents
+from pants.engine.rules import Get, MultiGet, collect_rules, rule
+from pants.engine.target import FieldSet
+from pants.engine.unions import UnionRule
+from pants.util.logging import LogLevel
+
+from multiarch.backend.check import vet
+from multiarch.backend.check.vet import VetRequest, VettedPackage
+from multiarch.backend.go_build.binaries import GoBinary, GoBinaryRequest
+from multiarch.backend.go_build.compile import (
+    CompileFailure,
+    CompileRequest,
+    PackageSources,
+    PackageSourcesRequest,
+    ThirdPartyRequest,
+)
+from multiarch.backend.go_build.graph import ModuleGraph, ModuleGraphRequest, PackageGraph
+from multiarch.backend.go_build.link import (
+    Profile,
+    ProfileRequest,
+    list_failures,
+    main_package,
+)
+from multiarch.backend.go_build.std import PGO_FILE, Layer, Variant
+from multiarch.backend.go_cross_binary.rules import deactivated
+from multiarch.backend.go_cross_binary.target_types import GoBinaryPlatformField
+from multiarch.backend.platforms import SupportToday
+from multiarch.backend.summary import Notices, NoticesRequest
+from multiarch.core.golang.check_report import (
+    CheckedPlatform,
+    CheckFailure,
+    render_check,
+    split_layer_errors,
+)
+from multiarch.core.golang.packages import closure, import_chain
+from multiarch.core.golang.remedies import remedy
+from multiarch.core.platforms import Platform
+from multiarch.core.summary import Notice
+
+
+@dataclass(frozen=True)
+class GoCheckFieldSet(FieldSet):
+    """Binaries are checked, platform by platform."""
+
+    required_fields = (GoBinaryPlatformField,)
+
+    platform: GoBinaryPlatformField
+
+
+class GoCheckRequest(CheckRequest):
+    """Compile and vet the packages of binaries."""
+
+    field_set_type = GoCheckFieldSet
+    tool_name = "multiarch-go"
+
+
+@dataclass(frozen=True)
+class CheckVariantRequest(EngineAwareParameter):
+    """All binaries of a module that share one variant."""
+
+    module: str
+    variant: Variant
+    binaries: tuple[GoBinary, ...]
+
+    def debug_hint(self) -> str:
+        """Shown beside the rule in the terminal."""
+        return f"{self.module or '.'} ({self.variant.settings.platform})"
+
+
+@dataclass(frozen=True)
+class CheckedVariant:
+    """What is wrong with their packages."""
+
+    counts: CheckedPlatform
+    failures: tuple[CheckFailure, ...]
+
+
+async def _ignored_texts(module: str, graph: PackageGraph, path: str) -> dict[str, str]:
+    """The files of a package that build constraints leave out, with their texts."""
+    package = graph.packages.get(path)
+    if package is None or not package.ignored_go_files:
+        return {}
+    base = f"{package.dir}/" if package.dir else ""
+    files = tuple(f"{base}{name}" for name in package.ignored_go_files)
+    sources = await Get(PackageSources, PackageSourcesRequest(module, files))
+    contents = await Get(DigestContents, Digest, sources.digest)
+    return {file.path: file.content.decode(errors="replace") for file in contents}
+
+
+def _chain(graph: PackageGraph, mains: Iterable[str], path: str) -> tuple[str, ...]:
+    """How a program comes to a third-party package."""
+    if path not in graph.packages or graph.packages[path].kind != "third-party":
+        return ()
+    chains = (import_chain(graph.packages, main, path) for main in mains)
+    return next((chain for chain in chains if chain), ())
+
+
+@rule(desc="Check Go packages", level=LogLevel.DEBUG)
+async def check_variant(request: CheckVariantRequest) -> CheckedVariant:
+    module, variant = request.module, request.variant
+    platform = variant.settings.platform
+    modules = await Get(ModuleGraph, ModuleGraphRequest(module))
+    graph = modules.of(variant.settings)
+    found: dict[CompileFailure, str] = {}
+    mains: dict[str, tuple[str, ...]] = {}
+    for binary in request.binaries:
+        broken = list_failures(graph, binary)
+        found.update(dict.fromkeys(broken, "compile"))
+        main = main_package(graph, binary)
+        if main is not None and not broken:
+            mains[main.import_path] = binary.main_gcflags
+    needed = closure(graph.packages, mains)
+    own = [p for p in needed if p not in graph.std_groups and p not in graph.layered]
+    unreached = 0
+    if any(p in graph.layered for p in needed):
+        layer = await Get(Layer, ThirdPartyRequest(module, variant))
+        for path, message in split_layer_errors(layer.errors).items():
+            found[CompileFailure(path or "third-party packages", str(platform), message)] = (
+                "compile"
+            )
+    vetted = await MultiGet(
+        Get(VettedPackage, VetRequest(CompileRequest(module, variant, p, mains.get(p, ()))))
+        for p in own
+    )
+    for path, one in zip(own, vetted):
+        if one.complaint and not one.failures:
+            found[CompileFailure(path, str(platform), one.complaint)] = "vet"
+        unreached += bool(one.failures) and all(f.import_path != path for f in one.failures)
+        # The layer's errors stand above, package by package.
+        compiles = (f for f in one.failures if f.import_path != "third-party packages")
+        found.update(dict.fromkeys(compiles, "compile"))
+    failures = []
+    for failure, step in found.items():
+        ignored = await _ignored_texts(module, graph, failure.import_path)
+        failures.append(
+            CheckFailure(
+                step,
+                failure.import_path,
+                platform,
+                failure.message,
+                _chain(graph, mains, failure.import_path),
+                remedy(failure.message, ignored) if step == "compile" else "",
+            )
+        )
+    failed = len({f.import_path for f in failures})
+    clean = sum(1 for one in vetted if not one.failures and not one.complaint)
+    return CheckedVariant(CheckedPlatform(platform, clean, failed, unreached), tuple(failures))
+
+
+@rule(desc="Check Go on every platform", level=LogLevel.DEBUG)
+async def check_go(request: GoCheckRequest, today: SupportToday) -> CheckResults:
+    support = today.support
+    skipped: list[Notice] = []
+    wanted = []
+    for field_set in request.field_sets:
+        platform = Platform.parse(field_set.platform.value or "")
+        notices = deactivated(support, field_set.address, platform)
+        skipped += notices
+        if not notices:
+            wanted.append(field_set.address)
+    await Get(Notices, NoticesRequest(tuple(skipped)))
+    if not wanted:
+        return CheckResults([], checker_name=request.tool_name)
+    binaries = await MultiGet(Get(GoBinary, GoBinaryRequest(a)) for a in wanted)
+    profiles = await MultiGet(Get(Profile, ProfileRequest(b.main)) for b in binaries)
+    groups: dict[tuple[str, Variant], list[GoBinary]] = {}
+    for binary, profile in zip(binaries, profiles):
+        settings = replace(binary.settings, pgo=PGO_FILE if profile.digest else None)
+        key = (binary.module, Variant(settings, profile.digest))
+        groups.setdefault(key, []).append(binary)
+    checked = await MultiGet(
+        Get(CheckedVariant, CheckVariantRequest(module, variant, tuple(members)))
+        for (module, variant), members in groups.items()
+    )
+    failures = [f for one in checked for f in one.failures]
+    text = render_check(failures, [one.counts for one in checked], support)
+    fatal = any(support.fails_on(f.platform) for f in failures)
+    return CheckResults(
+        [CheckResult(exit_code=int(fatal), stdout=text, stderr="")], checker_name=request.tool_name
+    )
+
+
+def rules() -> Iterable[object]:
+    return (*collect_rules(), *vet.rules(), UnionRule(CheckRequest, GoCheckRequest))

@@ -1,0 +1,151 @@
+"""`pants platforms`: the platforms of this repository, and what this machine can do with them."""
+
+from __future__ import annotations
+
+import platform as platform_module
+from collections import Counter
+from collections.abc import Iterable
+from enum import Enum
+
+import yaml
+from pants.engine.console import Console
+from pants.engine.env_vars import EnvironmentVars, EnvironmentVarsRequest
+from pants.engine.goal import Goal, GoalSubsystem, LineOriented
+from pants.engine.rules import Get, collect_rules, goal_rule
+from pants.engine.target import AllTargets
+from pants.option.option_types import EnumOption
+
+from multiarch.backend.go_cross_binary.target_types import GoBinaryPlatformField
+from multiarch.backend.image.target_types import ImagePlatformField
+from multiarch.backend.platforms import PlatformMatrix
+from multiarch.core.emulation import is_native
+from multiarch.core.go_ports import PORTS
+from multiarch.core.platform_report import PlatformRow, as_data, as_json, as_text
+from multiarch.core.platforms import Platform, host_platform
+from multiarch.core.support import Support
+from multiarch.tools.engines import buildah
+from multiarch.tools.engines.host import EngineMissing, Host, emulator
+
+
+class ReportFormat(Enum):
+    """How the report is written."""
+
+    TEXT = "text"
+    JSON = "json"
+    YAML = "yaml"
+
+
+class PlatformsSubsystem(LineOriented, GoalSubsystem):
+    """`pants platforms`."""
+
+    name = "platforms"
+    help = (
+        "Show each platform of the repository: Go's support, how this machine runs its programs, "
+        "what executes RUN, its support level and targets; and what is missing and how to get it."
+    )
+
+    format = EnumOption(default=ReportFormat.TEXT, help="How to write the report.")
+
+
+class Platforms(Goal):
+    """The goal."""
+
+    subsystem_cls = PlatformsSubsystem
+    environment_behavior = Goal.EnvironmentBehavior.LOCAL_ONLY
+
+
+def how_run(host: Host, platform: Platform) -> tuple[str, str]:
+    """How the machine runs the platform's programs, and what to do where it cannot."""
+    here = host.platform
+    if is_native(here, platform) or (platform.os == here.os and platform.arch == here.arch):
+        return "natively", ""
+    if here.os != "linux" or platform.os != "linux":
+        return "no", ""
+    try:
+        found = emulator(host, platform)
+    except EngineMissing as error:
+        return "no", str(error)
+    return (found.rpartition("/")[2] if found else "by binfmt_misc"), ""
+
+
+def what_executes(host: Host) -> tuple[str, str]:
+    """The engine for RUN, and what to do where there is none; a Docker engine is not called."""
+    problem = buildah.missing(host)
+    if problem is None:
+        return buildah.NAME, ""
+    if host.environment.get("DOCKER_HOST") or host.which("docker"):
+        return "docker, if it answers", ""
+    return "no", f"for RUN: {problem}"
+
+
+def support_text(support: Support, platform: Platform) -> str:
+    """The support level, or the deactivation."""
+    found = support.deactivation(platform)
+    if found is not None:
+        return f"deactivated until {found.until} ({found.issue})"
+    return support.level(platform).value
+
+
+def platform_row(
+    platform: Platform,
+    host: Host,
+    engine: tuple[str, str],
+    support: Support,
+    counts: tuple[int, int],
+) -> PlatformRow:
+    """Everything that is to be said of one platform."""
+    port = PORTS[platform.os, platform.arch]
+    runs, missing = how_run(host, platform)
+    executes, no_engine = engine
+    if platform.os != "linux" or runs == "no":
+        executes = "no"
+    return PlatformRow(
+        platform=str(platform),
+        port="first class" if port.first_class else "other",
+        cgo=port.cgo,
+        runs=runs,
+        engine=executes,
+        support=support_text(support, platform),
+        binaries=counts[0],
+        images=counts[1],
+        missing=missing or (no_engine if platform.os == "linux" else ""),
+    )
+
+
+@goal_rule
+async def show_platforms(
+    console: Console,
+    subsystem: PlatformsSubsystem,
+    targets: AllTargets,
+    matrix: PlatformMatrix,
+) -> Platforms:
+    environment = await Get(EnvironmentVars, EnvironmentVarsRequest(("PATH", "DOCKER_HOST")))
+    host = Host(environment, {}, timeout=0, network=False)
+    binaries: Counter[Platform] = Counter()
+    images: Counter[Platform] = Counter()
+    for target in targets:
+        if target.has_field(GoBinaryPlatformField):
+            binaries[Platform.parse(target[GoBinaryPlatformField].value or "")] += 1
+        if target.has_field(ImagePlatformField):
+            images[Platform.parse(target[ImagePlatformField].value or "")] += 1
+    names = dict.fromkeys((*matrix.default_platforms, *(f"@{name}" for name, _ in matrix.sets)))
+    # One by one: a default platform may be in a set as well.
+    configured = {p for n in names for p in matrix.expand((n,), (), where="[multiarch]")}
+    engine = what_executes(host)
+    rows = [
+        platform_row(p, host, engine, matrix.support, (binaries[p], images[p]))
+        for p in sorted({*configured, *binaries, *images})
+    ]
+    here = str(host_platform(platform_module.system(), platform_module.machine()))
+    with subsystem.line_oriented(console) as print_line:
+        if subsystem.format is ReportFormat.JSON:
+            print_line(as_json(here, rows))
+        elif subsystem.format is ReportFormat.YAML:
+            print_line(yaml.safe_dump(as_data(here, rows), sort_keys=False).rstrip())
+        else:
+            print_line(as_text(here, rows))
+    return Platforms(exit_code=0)
+
+
+def rules() -> Iterable[object]:
+    return collect_rules()

@@ -1,0 +1,90 @@
+"""`pants platforms` tells the truth on a bare machine, on a full one, and of each support level."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from multiarch.backend import register
+from multiarch.backend.goals.platforms import Platforms, how_run, what_executes
+from multiarch.core.platforms import Platform
+from multiarch.tools.engines import host as host_module
+from multiarch.tools.engines.host import Host
+from pants.backend.python import register as python
+from pants.core import register as core
+from pants.testutil.rule_runner import RuleRunner
+
+BARE = Host({"PATH": "/nonexistent"}, {}, timeout=0, network=False)
+S390X = Platform.parse("linux/s390x")
+
+
+@pytest.fixture(autouse=True)
+def nothing_registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever this machine's binfmt_misc holds."""
+    monkeypatch.setattr(host_module, "registered", lambda platform: False)
+
+
+def test_a_bare_machine_has_no_emulator_and_no_engine() -> None:
+    runs, missing = how_run(BARE, S390X)
+    assert runs == "no"
+    assert "no qemu-s390x-static or qemu-s390x in PATH" in missing
+    assert "apt-get install qemu-user-static" in missing
+    engine, without = what_executes(BARE)
+    assert engine == "no"
+    assert without.startswith("for RUN: ")
+    assert "buildah" in without
+
+
+def test_its_own_platform_runs_natively() -> None:
+    assert how_run(BARE, BARE.platform) == ("natively", "")
+
+
+def test_a_system_that_nothing_emulates() -> None:
+    foreign = "windows/amd64" if BARE.platform.os != "windows" else "linux/amd64"
+    assert how_run(BARE, Platform.parse(foreign)) == ("no", "")
+
+
+def test_a_registered_emulator(monkeypatch: pytest.MonkeyPatch) -> None:
+    if BARE.platform.os != "linux":
+        pytest.skip("binfmt_misc is a part of Linux")
+    monkeypatch.setattr(host_module, "registered", lambda platform: True)
+    assert how_run(BARE, S390X) == ("by binfmt_misc", "")
+
+
+def test_a_docker_engine_is_named_but_not_asked() -> None:
+    host = Host({"PATH": "/nonexistent", "DOCKER_HOST": "unix:///x"}, {}, timeout=0, network=False)
+    assert what_executes(host) == ("docker, if it answers", "")
+
+
+def test_the_goal_reports_levels_and_targets() -> None:
+    runner = RuleRunner(
+        rules=[*core.rules(), *python.rules(), *register.rules()],
+        target_types=[*core.target_types(), *python.target_types(), *register.target_types()],
+    )
+    runner.write_files(
+        {
+            "BUILD": 'go_module(name="mod")\n'
+            'go_cross_binary(name="a", platforms=["linux/s390x", "linux/amd64"])\n'
+            'multiarch_image(name="i", binaries=[":a"], instructions=["FROM scratch"])\n',
+            "go.mod": "module example.test/a\n\ngo 1.25\n",
+        }
+    )
+    entry = '{"linux/arm": {"issue": "https://example.com/7", "until": "2999-01-31"}}'
+    result = runner.run_goal_rule(
+        Platforms,
+        args=["--format=json"],
+        global_args=[
+            '--multiarch-default-platforms=["linux/amd64", "linux/arm"]',
+            '--multiarch-sets={"one": ["linux/amd64"]}',
+            '--multiarch-support={"linux/s390x": "experimental"}',
+            f"--multiarch-deactivated={entry}",
+        ],
+        env_inherit={"PATH"},
+    )
+    rows = {row["platform"]: row for row in json.loads(result.stdout)["platforms"]}
+    assert sorted(rows) == ["linux/amd64", "linux/arm/v7", "linux/s390x"]
+    assert (rows["linux/s390x"]["binaries"], rows["linux/s390x"]["images"]) == (1, 1)
+    assert rows["linux/s390x"]["support"] == "experimental"
+    assert rows["linux/arm/v7"]["support"] == "deactivated until 2999-01-31 (https://example.com/7)"
+    assert rows["linux/arm/v7"]["binaries"] == 0
+    assert rows["linux/amd64"]["support"] == "supported"
