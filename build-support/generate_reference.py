@@ -148,6 +148,7 @@ def option_lines(subsystem: type[Any]) -> Iterable[str]:
 
 def render() -> str:
     """Make the whole text; ImportError where Pants is not installed."""
+    from multiarch.backend.goals.load_image import LoadImageSubsystem
     from multiarch.backend.lint.subsystems import (
         AtomicAlignment,
         DockerfileTraps,

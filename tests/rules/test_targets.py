@@ -11,9 +11,9 @@ from multiarch.backend import register
 from multiarch.backend.go_build.binaries import GoBinary, GoBinaryRequest
 from multiarch.backend.goals.update_image_lock import write_atomically
 from multiarch.backend.image import registry_bases
+from multiarch.backend.platforms import PlatformMatrix, SupportToday
 from multiarch.core.errors import MultiarchError
 from multiarch.core.oci.lock import ImageLock
-from multiarch.backend.platforms import PlatformMatrix, SupportToday
 from multiarch.core.platforms import Platform
 from pants.backend.python import register as python
 from pants.build_graph.address import Address
@@ -267,6 +267,8 @@ def test_a_file_is_written_whole_or_not_at_all(
     with pytest.raises(OSError, match="No space left"):
         write_atomically(file, "three\n")
     assert [(f.name, f.read_text()) for f in tmp_path.iterdir()] == [(file.name, "two\n")]
+
+
 FILES_OPTION = '--multiarch-platform-files=["platforms.yaml"]'
 
 
