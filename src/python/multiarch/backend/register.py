@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from pants.backend.python.util_rules import pex
 from pants.engine.target import Target
 
-from multiarch.backend import go_toolchain, relocation, sandbox, summary
-from multiarch.backend.go_build import binaries, compile, graph, link, std
+from multiarch.backend import c_toolchain, go_toolchain, relocation, sandbox, summary
+from multiarch.backend.go_build import binaries, cgo, compile, graph, link, std
 from multiarch.backend.go_cross_binary import rules as go_cross_binary
 from multiarch.backend.go_cross_binary.target_types import (
     GoCrossBinaryPlatformTarget,
@@ -46,6 +46,7 @@ def rules() -> Iterable[object]:
     """All rules."""
     modules = (
         binaries,
+        cgo,
         compile,
         graph,
         link,
@@ -58,6 +59,7 @@ def rules() -> Iterable[object]:
         tailor,
     )
     found = (
+        *c_toolchain.rules(),
         *go_toolchain.rules(),
         *relocation.rules(),
         *sandbox.rules(),

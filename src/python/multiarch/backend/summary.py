@@ -41,6 +41,7 @@ class DeliveryRequest:
     size: int
     digest: str
     runs: tuple[ProcessResultMetadata, ...]
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ async def deliver(request: DeliveryRequest, run_id: RunId) -> Delivery:
             request.size,
             request.digest,
             built=any(run.source(run_id) == ran for run in request.runs),
+            note=request.note,
         )
     )
 

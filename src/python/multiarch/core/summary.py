@@ -11,7 +11,10 @@ _DETAILED_ROWS = 64
 
 @dataclass(frozen=True, order=True)
 class SummaryRow:
-    """One output. `size` in bytes, `digest` in hexadecimal, `built` False when it was cached."""
+    """One output. `size` in bytes, `digest` in hexadecimal, `built` False when it was cached.
+
+    `note` is one thing more to know, such as what a dynamic binary needs.
+    """
 
     kind: str
     target: str
@@ -19,6 +22,7 @@ class SummaryRow:
     size: int
     digest: str
     built: bool
+    note: str = ""
 
 
 def human_size(size: int) -> str:
@@ -62,7 +66,10 @@ def render(rows: Iterable[SummaryRow]) -> str:
         table = [
             ("kind", "target", "platform", "size", "digest", ""),
             *(
-                (r.kind, r.target, r.platform, human_size(r.size), r.digest[:12], _state(r.built))
+                (
+                    *(r.kind, r.target, r.platform, human_size(r.size), r.digest[:12]),
+                    "  ".join(filter(None, (_state(r.built), r.note))),
+                )
                 for r in found
             ),
         ]

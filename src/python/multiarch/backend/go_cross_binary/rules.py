@@ -283,6 +283,7 @@ async def package_binary(field_set: PackageBinaryFieldSet) -> BuiltPackage:
                 built.size,
                 built.sha256,
                 built.link,
+                built.linkage,
             ),
         ),
     )

@@ -44,5 +44,10 @@ class Executable:
         """Whether it carries Go build info; Go writes none into WebAssembly."""
         return self.build_info is not None
 
+    @property
+    def loaded(self) -> tuple[str, ...]:
+        """What must be where it runs: the interpreter, and the needed libraries."""
+        return (*((self.interpreter,) if self.interpreter else ()), *self.needed)
+
     def __str__(self) -> str:
         return f"{self.format}, {self.bits}-bit {self.endian}-endian, machine {self.machine:#x}"
