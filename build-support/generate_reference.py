@@ -63,6 +63,7 @@ def field_type(field: type[Any]) -> str:
     from pants.engine import target as kinds
 
     names = (
+        (kinds.BoolField, "True or False"),
         (kinds.OverridesField, "table of platform to fields"),
         (kinds.DictStringToStringField, "table of text to text"),
         (kinds.MultipleSourcesField, "list of file names"),
@@ -147,6 +148,7 @@ def option_lines(subsystem: type[Any]) -> Iterable[str]:
 def render() -> str:
     """Make the whole text; ImportError where Pants is not installed."""
     from multiarch.backend.register import target_types
+    from multiarch.backend.subsystems.c_toolchain import CToolchainSubsystem
     from multiarch.backend.subsystems.go_toolchain import GoToolchainSubsystem
     from multiarch.backend.subsystems.multiarch import MultiarchSubsystem
     from multiarch.backend.subsystems.multiarch_engine import MultiarchEngineSubsystem
@@ -163,7 +165,13 @@ def render() -> str:
         if target in generators:
             lines += target_lines(target, fields_of(generators[target]))
     lines.append("## Options in `pants.toml`\n")
-    for subsystem in (MultiarchSubsystem, MultiarchEngineSubsystem, GoToolchainSubsystem):
+    subsystems = (
+        MultiarchSubsystem,
+        MultiarchEngineSubsystem,
+        GoToolchainSubsystem,
+        CToolchainSubsystem,
+    )
+    for subsystem in subsystems:
         lines += option_lines(subsystem)
     return HEADER + "\n".join(lines).rstrip() + "\n"
 

@@ -6,6 +6,14 @@ from pants.engine.target import StringField, StringSequenceField
 from pants.util.strutil import help_text
 
 
+class BinaryPlatformField(StringField):
+    """The platform of a generated binary, whatever its language."""
+
+    alias = "platform"
+    required = True
+    help = "The platform of this binary."
+
+
 class CCompilerField(StringField):
     """Which C compiler."""
 

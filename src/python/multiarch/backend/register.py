@@ -8,6 +8,11 @@ from pants.backend.python.util_rules import pex
 from pants.engine.target import Target
 
 from multiarch.backend import c_toolchain, go_toolchain, relocation, sandbox, summary
+from multiarch.backend.c_cross_binary import rules as c_cross_binary
+from multiarch.backend.c_cross_binary.target_types import (
+    CCrossBinaryPlatformTarget,
+    CCrossBinaryTarget,
+)
 from multiarch.backend.go_build import binaries, cgo, compile, graph, link, std
 from multiarch.backend.go_cross_binary import rules as go_cross_binary
 from multiarch.backend.go_cross_binary.target_types import (
@@ -35,6 +40,8 @@ def target_types() -> Iterable[type[Target]]:
         GoSourcesTarget,
         GoCrossBinaryTarget,
         GoCrossBinaryPlatformTarget,
+        CCrossBinaryTarget,
+        CCrossBinaryPlatformTarget,
         ImageBaseTarget,
         MultiarchImageTarget,
         MultiarchImagePlatformTarget,
@@ -51,6 +58,7 @@ def rules() -> Iterable[object]:
         graph,
         link,
         std,
+        c_cross_binary,
         go_module,
         go_cross_binary,
         image,

@@ -28,11 +28,11 @@ from multiarch.backend.go_module.files import (
 from multiarch.backend.go_toolchain import GoToolchain, host_of
 from multiarch.backend.sandbox import SHELL_PATH, ToolProcess, request_json
 from multiarch.backend.subsystems.multiarch import MultiarchSubsystem
+from multiarch.core.c.program import advice_for
 from multiarch.core.errors import MultiarchError
 from multiarch.core.golang.cgo import (
     C_SUFFIXES,
     CgoOptions,
-    advice,
     build_flags,
     environment,
     header_name,
@@ -226,8 +226,7 @@ async def _mounts(
     mounts = {**compiler.mounts, ".goroot": goroot.digest}
     # A library is compiled by flags of its own throughout.
     if options.is_program:
-        # cgo's own runtime is in every layer, and in none of the groups.
-        groups = std_groups_of(graph, (p for p in needed if p != "runtime/cgo"))[-1] + 1
+        groups = std_groups_of(graph, needed)[-1] + 1
         std = await Get(CgoStd, CgoStdRequest(std_settings(binary.settings), options, groups))
         mounts[_CACHE] = std.cache
     return mounts, compiler
@@ -239,7 +238,8 @@ async def build_with_cgo(request: CgoBuildRequest, multiarch: MultiarchSubsystem
     assert options is not None
     modules = await Get(ModuleGraph, ModuleGraphRequest(binary.module))
     graph = modules.of(settings)
-    needed = closure(graph.packages, [request.main, "runtime", "runtime/cgo"])
+    # cgo's own runtime, which no import names, is in every cache of std.
+    needed = closure(graph.packages, [request.main, "runtime"])
     packages = [graph.packages[p] for p in needed if graph.packages[p].kind != "std"]
     mounts, compiler = await _mounts(binary, options, graph, needed)
     inputs = await Get(ModuleInputs, ModuleInputsRequest(binary.module))
@@ -278,8 +278,8 @@ async def build_with_cgo(request: CgoBuildRequest, multiarch: MultiarchSubsystem
     if result.exit_code != 0:
         words = result.stderr.decode(errors="replace").strip()
         words = words or f"exit code {result.exit_code}"
-        more = advice(words, options, settings.platform)
-        return CgoBuild(result, result.output_digest, "\n".join(filter(None, (words, more))))
+        words += advice_for(words, options.c, settings.platform)
+        return CgoBuild(result, result.output_digest, words)
     files = [binary.file_name]
     if not options.is_program:
         files.append(header_name(binary.file_name))

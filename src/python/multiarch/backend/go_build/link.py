@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
+from pants.build_graph.address import Address
 from pants.engine.engine_aware import EngineAwareParameter
 from pants.engine.fs import (
     AddPrefix,
@@ -57,6 +59,7 @@ from multiarch.backend.sandbox import SHELL_PATH, ToolProcess, request_json
 from multiarch.backend.subsystems.multiarch import MultiarchSubsystem
 from multiarch.core.golang.link import LinkRequest, link_plan
 from multiarch.core.golang.packages import Package, closure, problems
+from multiarch.core.platforms import Platform
 from multiarch.core.stamps import fill
 
 
@@ -71,6 +74,26 @@ class BuildBinaryRequest(EngineAwareParameter):
         return str(self.binary.address)
 
 
+class Binary(Protocol):
+    """What every binary has, whatever its language."""
+
+    @property
+    def address(self) -> Address:
+        """Its per-platform target."""
+
+    @property
+    def platform(self) -> Platform:
+        """The platform it runs on."""
+
+    @property
+    def file_name(self) -> str:
+        """The file's name."""
+
+    @property
+    def output_path(self) -> str:
+        """Where it goes below dist/."""
+
+
 @dataclass(frozen=True)
 class BuiltBinary:
     """A verified executable at `file_name` in the digest, its size in bytes and its sha256.
@@ -80,7 +103,7 @@ class BuiltBinary:
     its header beside it in the digest.
     """
 
-    binary: GoBinary
+    binary: Binary
     digest: Digest
     size: int = 0
     sha256: str = ""

@@ -16,6 +16,7 @@ from pants.engine.target import (
 from pants.util.strutil import help_text
 
 from multiarch.backend.c_target_types import (
+    BinaryPlatformField,
     CCompilerField,
     CflagsField,
     CLdflagsField,
@@ -162,11 +163,9 @@ class GoBinaryDependenciesField(Dependencies):
     """Dependencies of one platform's binary, found by `go list`."""
 
 
-class GoBinaryPlatformField(StringField):
+class GoBinaryPlatformField(BinaryPlatformField):
     """The platform of a generated target."""
 
-    alias = "platform"
-    required = True
     help = "The platform of this binary; set by `go_cross_binary`."
 
 

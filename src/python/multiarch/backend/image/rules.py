@@ -51,12 +51,13 @@ from pants.engine.target import (
 from pants.engine.unions import UnionMembership, UnionRule
 from pants.util.logging import LogLevel
 
-from multiarch.backend.go_build.binaries import GoBinary, GoBinaryRequest
-from multiarch.backend.go_build.link import BuildBinaryRequest, BuiltBinary
+from multiarch.backend.c_cross_binary.rules import BinaryAtRequest
+from multiarch.backend.c_cross_binary.target_types import CCrossBinaryTarget
+from multiarch.backend.c_target_types import BinaryPlatformField
+from multiarch.backend.go_build.link import Binary, BuiltBinary
 from multiarch.backend.go_cross_binary.rules import failed
 from multiarch.backend.go_cross_binary.target_types import (
     ExcludeField,
-    GoBinaryPlatformField,
     GoCrossBinaryTarget,
     PlatformsField,
 )
@@ -122,7 +123,7 @@ async def binary_platforms(
     targets = await Get(UnexpandedTargets, UnparsedAddressInputs, request.inputs)
     matrices: list[tuple[Platform, ...]] = []
     for target in targets:
-        if isinstance(target, GoCrossBinaryTarget):
+        if isinstance(target, (GoCrossBinaryTarget, CCrossBinaryTarget)):
             matrices.append(
                 multiarch.matrix(
                     target[PlatformsField].value,
@@ -130,12 +131,13 @@ async def binary_platforms(
                     where=str(target.address),
                 )
             )
-        elif target.has_field(GoBinaryPlatformField):
-            matrices.append((Platform.parse(target[GoBinaryPlatformField].value or ""),))
+        elif target.has_field(BinaryPlatformField):
+            matrices.append((Platform.parse(target[BinaryPlatformField].value or ""),))
         else:
             raise InvalidFieldException(
                 f"{request.address}: `binaries` names {target.address}, a `{target.alias}`; it "
-                "takes `go_cross_binary` targets. Files of the context go into `dependencies`."
+                "takes `go_cross_binary` and `c_cross_binary` targets. Files of the context go "
+                "into `dependencies`."
             )
     if not matrices:
         return BinaryPlatforms(None)
@@ -241,14 +243,15 @@ async def image_binaries(request: ImageBinariesRequest) -> ImageBinaries:
     inputs = target[ImageBinariesField].to_unparsed_address_inputs()
     found = []
     for binary in await Get(UnexpandedTargets, UnparsedAddressInputs, inputs):
-        if isinstance(binary, GoCrossBinaryTarget):
+        if isinstance(binary, (GoCrossBinaryTarget, CCrossBinaryTarget)):
             found.append(binary.address.create_generated(platform))
-        elif binary.has_field(GoBinaryPlatformField):
+        elif binary.has_field(BinaryPlatformField):
             found.append(binary.address)
         else:
             raise MultiarchError(
                 f"{request.address}: `binaries` names {binary.address}, a `{binary.alias}`; it "
-                "takes `go_cross_binary` targets. Files of the context go into `dependencies`."
+                "takes `go_cross_binary` and `c_cross_binary` targets. Files of the context go "
+                "into `dependencies`."
             )
     return ImageBinaries(tuple(found))
 
@@ -352,7 +355,7 @@ async def collect_context(request: ContextRequest) -> Context:
             d[SourcesField]
             for d in dependencies
             if d.has_field(SourcesField) and not d.has_field(ImageBaseSourcesField)
-            if not d.has_field(GoBinaryPlatformField) and not d.has_field(ImagePlatformField)
+            if not d.has_field(BinaryPlatformField) and not d.has_field(ImagePlatformField)
         ),
     )
     inside = [f for f in sources.snapshot.files if context_path(f, directory) != f]
@@ -386,9 +389,9 @@ async def collect_context(request: ContextRequest) -> Context:
     return Context(digest, f"dockerfile/{name}")
 
 
-def check_names(address: Address, binaries: Iterable[GoBinary]) -> None:
+def check_names(address: Address, binaries: Iterable[Binary]) -> None:
     """Raise MultiarchError when two binaries would be one file of the context."""
-    seen: dict[str, GoBinary] = {}
+    seen: dict[str, Binary] = {}
     for binary in binaries:
         if binary.file_name in seen:
             raise MultiarchError(
@@ -492,12 +495,11 @@ async def build_image(request: BuildImageRequest, multiarch: MultiarchSubsystem)
         if image.skipped:
             reason = f"{address}: its base was left out: {image.skipped}"
             return BuiltImage(address, platform, EMPTY_DIGEST, "", (), reason)
-    binaries = await MultiGet(Get(GoBinary, GoBinaryRequest(a)) for a in names.addresses)
-    built = await MultiGet(Get(BuiltBinary, BuildBinaryRequest(b)) for b in binaries)
+    built = await MultiGet(Get(BuiltBinary, BinaryAtRequest(a)) for a in names.addresses)
     failures = tuple(dict.fromkeys(f for b in built for f in b.failures))
     if failures:
         raise failed(failures)
-    check_names(address, binaries)
+    check_names(address, [b.binary for b in built])
     base_sources = await MultiGet(
         Get(HydratedSources, HydrateSourcesRequest(b[ImageBaseSourcesField])) for b in bases
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -179,49 +178,6 @@ def build_flags(
         *((f"-buildmode={options.link_mode}",) if options.link_mode != "exe" else ()),
         *(("-race",) if options.race else ()),
     )
-
-
-_MISSING = (
-    re.compile(r"unable to find (?:dynamic|static) system library '([^']+)'"),
-    re.compile(r"cannot find -l([\w.+-]+)"),
-    re.compile(r"unable to find library -l([\w.+-]+)"),
-)
-_FRAMEWORK = re.compile(r"unable to find framework '([^']+)'|framework not found:? '?([\w.]+)")
-_HEADER = re.compile(r"fatal error: '?([^':]+)'?(?: file not found|: No such file or directory)")
-
-
-def advice(output: str, options: CgoOptions, platform: Platform) -> str:
-    """What to do about a failed `go build`, below its own words; empty where those say it all."""
-    lines = []
-    frameworks = sorted({a or b for a, b in _FRAMEWORK.findall(output)})
-    missing = sorted({m for pattern in _MISSING for m in pattern.findall(output)})
-    if platform.os == "darwin" and (frameworks or missing):
-        what = [f"the framework {name}" for name in frameworks] + [f"lib{name}" for name in missing]
-        lines.append(
-            f"{', '.join(what)} is a part of Apple's SDK, which zig does not bring. Put the SDK "
-            "into the repository and name its directory: "
-            f'[c-toolchain].sysroots = {{"{platform}": "DIR"}}.'
-        )
-    elif missing and options.c.static:
-        files = ", ".join(f"lib{name}.a" for name in missing)
-        lines.append(
-            f'`cgo` is "static", and there is no static library {files} for `{platform}`. Put it '
-            "into the module and name its directory (`#cgo LDFLAGS: -L${SRCDIR}/DIR`), give a "
-            'sysroot that has it ([c-toolchain].sysroots), or set cgo="dynamic".'
-        )
-    elif missing:
-        files = ", ".join(f"lib{name}" for name in missing)
-        lines.append(
-            f"There is no library {files} for `{platform}`. Give a sysroot that has it "
-            "([c-toolchain].sysroots)."
-        )
-    headers = sorted(set(_HEADER.findall(output)))
-    if headers:
-        lines.append(
-            f"There is no header {', '.join(headers)}. Put it into the module, or give a sysroot "
-            "that has it ([c-toolchain].sysroots)."
-        )
-    return "\n".join(lines)
 
 
 def std_patterns(groups: Sequence[tuple[str, ...]], count: int) -> tuple[str, ...]:
