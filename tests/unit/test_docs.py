@@ -49,7 +49,7 @@ def known_targets() -> dict[str, set[str]]:
     """Each target's alias with its fields' aliases, read from the source without importing it."""
     classes: dict[str, dict[str, ast.expr]] = {}
     bases: dict[str, set[str]] = {}
-    for path in sorted(BACKEND.glob("*/target_types.py")):
+    for path in sorted((*BACKEND.glob("*/target_types.py"), *BACKEND.glob("*target_types.py"))):
         for node in ast.parse(path.read_text()).body:
             if isinstance(node, ast.ClassDef):
                 classes[node.name] = class_constants(node.body)

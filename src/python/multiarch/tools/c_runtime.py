@@ -26,6 +26,52 @@ _CACHED = re.compile(rb"(?<=o/)[0-9a-f]{32}(?=/)")
 _ARCHIVE = b"!<arch>\n"
 _INPUT = re.compile(r"\.(o|a|so(\.\d+)*)\Z")
 
+# ARMv5 has no atomic instructions: the kernel does it, at a fixed address (Documentation/arch/arm/
+# kernel_user_helpers.rst: it returns 0 when it has stored). zig's own runtime lacks them.
+_ARM5_ATOMICS = """
+typedef unsigned int word;
+typedef int (*kernel_swap)(word old, word new, volatile word *at);
+#define SWAP ((kernel_swap)0xffff0fc0)
+#define BARRIER ((void (*)(void))0xffff0fa0)
+#define NAMED(type, name, ...) type name(__VA_ARGS__) __asm__("__sync_" #name)
+typedef unsigned char byte;
+NAMED(void, synchronize, void);
+NAMED(word, val_compare_and_swap_4, volatile word *, word, word);
+NAMED(word, lock_test_and_set_4, volatile word *, word);
+NAMED(byte, val_compare_and_swap_1, volatile byte *, byte, byte);
+NAMED(byte, lock_test_and_set_1, volatile byte *, byte);
+void synchronize(void) { BARRIER(); }
+word val_compare_and_swap_4(volatile word *at, word old, word new) {
+    for (;;) {
+        word now = *at;
+        if (now != old) return now;
+        if (SWAP(old, new, at) == 0) return old;
+    }
+}
+word lock_test_and_set_4(volatile word *at, word new) {
+    for (;;) {
+        word now = *at;
+        if (SWAP(now, new, at) == 0) return now;
+    }
+}
+#define PART(at) (((word)(at) & 3) * 8)
+#define WHOLE(at) ((volatile word *)((word)(at) & ~3u))
+byte val_compare_and_swap_1(volatile byte *at, byte old, byte new) {
+    for (;;) {
+        word now = *WHOLE(at), rest = now & ~(255u << PART(at));
+        byte found = now >> PART(at);
+        if (found != old) return found;
+        if (SWAP(now, rest | (word)new << PART(at), WHOLE(at)) == 0) return old;
+    }
+}
+byte lock_test_and_set_1(volatile byte *at, byte new) {
+    for (;;) {
+        word now = *WHOLE(at), rest = now & ~(255u << PART(at));
+        if (SWAP(now, rest | (word)new << PART(at), WHOLE(at)) == 0) return now >> PART(at);
+    }
+}
+"""
+
 
 class RuntimeFailed(MultiarchError):
     """Carries what zig said."""
@@ -93,6 +139,16 @@ def main(request: Mapping[str, Any]) -> None:
             f"{relative(result.stderr.strip())}"
         )
     more, before, after = split(link_line(result.stderr, "empty"), "empty.o")
+    if "-mcpu=arm926ej_s" in flags:
+        Path("atomics.c").write_text(_ARM5_ATOMICS)
+        made = subprocess.run(
+            [f"{cwd}/.zig/ziglang/zig", "cc", *request["flags"], "-O2", "-fPIC", "-fno-builtin",
+             "-fno-unwind-tables", "-fno-sanitize=undefined", "-c", "-o", "atomics.o", "atomics.c"],
+            env=env, capture_output=True, text=True,
+        )  # fmt: skip
+        if made.returncode != 0:
+            raise RuntimeFailed(relative(made.stderr.strip()))
+        after = ["atomics.o", *after]
     output = Path(request["output"])
     copy(before, output / "before")
     copy(after, output / "after")
