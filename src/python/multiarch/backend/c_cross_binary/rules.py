@@ -17,6 +17,7 @@ from pants.engine.fs import (
     FileContent,
     FileEntry,
     MergeDigests,
+    RemovePrefix,
 )
 from pants.engine.internals.native_engine import EMPTY_DIGEST
 from pants.engine.process import FallibleProcessResult, Process
@@ -176,7 +177,9 @@ async def build_c_binary(
             f"{request.address}: `sources` has no .c file. Name the C files of the program."
         )
     cflags = [fill_text(f, multiarch.stamps, where=where) for f in binary.options.cflags]
-    script = compile_script(files, binary.file_name, platform, binary.options, cflags)
+    # In a folder of its own: a directory of sources may have the program's name.
+    output = f"_out/{binary.file_name}"
+    script = compile_script(files, output, platform, binary.options, cflags)
     written = await Get(Digest, CreateDigest([FileContent("run.sh", script.encode())]))
     result = await Get(
         FallibleProcessResult,
@@ -186,12 +189,13 @@ async def build_c_binary(
             input_digest=await Get(Digest, MergeDigests((sources.snapshot.digest, written))),
             immutable_input_digests=compiler.mounts,
             env={"PATH": SHELL_PATH, "MULTIARCH_C_COMPILER": compiler.identity},
-            output_files=(binary.file_name,),
+            output_files=(output,),
         ),
     )
     if result.exit_code != 0:
         words = result.stderr.decode(errors="replace").strip() or f"exit code {result.exit_code}"
         return _failed(binary, words + advice_for(words, binary.options, platform))
+    digest = await Get(Digest, RemovePrefix(result.output_digest, "_out"))
     check = {
         "file": binary.file_name,
         "platform": str(platform),
@@ -202,18 +206,18 @@ async def build_c_binary(
         "multiarch.tools.verify",
         request_json(check),
         f"Verify {request.address}",
-        input_digest=result.output_digest,
+        input_digest=digest,
         level=LogLevel.DEBUG,
     )
     process = await Get(Process, ToolProcess, tool)
     verified = await Get(FallibleProcessResult, Process, process)
     if verified.exit_code != 0:
         return _failed(binary, verified.stderr.decode(errors="replace").strip())
-    (entry,) = await Get(DigestEntries, Digest, result.output_digest)
+    (entry,) = await Get(DigestEntries, Digest, digest)
     assert isinstance(entry, FileEntry)
     return BuiltBinary(
         binary,
-        result.output_digest,
+        digest,
         entry.file_digest.serialized_bytes_length,
         entry.file_digest.fingerprint,
         link=(result.metadata,),

@@ -23,7 +23,7 @@ def compile_script(
         "set -eu",
         f'export PATH="$PWD/{FOLDER}:$PATH" HOME="$PWD/.home" TMPDIR="$PWD/.tmp"',
         'export ZIG_GLOBAL_CACHE_DIR="$PWD/.zig-cache" ZIG_LOCAL_CACHE_DIR="$PWD/.zig-cache"',
-        "mkdir -p .home .tmp _objects",
+        "mkdir -p .home .tmp _objects _out",
     ]
     objects = []
     for n, source in enumerate(sources):
