@@ -36,7 +36,11 @@ def place(text: str, directory: str) -> str:
 
     def full(match: re.Match[str]) -> str:
         path = os.path.normpath(os.path.join(directory, match.group(2)))
-        return match.group(1) + (path if os.path.exists(path) else match.group(2))
+        if not os.path.exists(path):
+            # The C compiler is started in the package's own directory.
+            found = sorted(map(str, Path(directory).rglob(match.group(2))))
+            path = found[0] if len(found) == 1 else match.group(2)
+        return match.group(1) + path
 
     return _FROM.sub(full, _POSITION.sub(full, text))
 

@@ -37,11 +37,13 @@ def compile_script(
 
 
 _MISSING = (
-    re.compile(r"unable to find (?:dynamic|static) system library '([^']+)'"),
+    re.compile(r"unable to find (?:dynamic|static) system library ['\"]([^'\"]+)['\"]"),
     re.compile(r"cannot find -l([\w.+-]+)"),
     re.compile(r"unable to find library -l([\w.+-]+)"),
 )
-_FRAMEWORK = re.compile(r"unable to find framework '([^']+)'|framework not found:? '?([\w.]+)")
+_FRAMEWORK = re.compile(
+    r"unable to find framework ['\"]([^'\"]+)['\"]|framework not found:? '?([\w.]+)"
+)
 _HEADER = re.compile(r"fatal error: '?([^':]+)'?(?: file not found|: No such file or directory)")
 
 
