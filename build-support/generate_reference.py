@@ -63,6 +63,7 @@ def field_type(field: type[Any]) -> str:
     from pants.engine import target as kinds
 
     names = (
+        (kinds.BoolField, "True or False"),
         (kinds.OverridesField, "table of platform to fields"),
         (kinds.DictStringToStringField, "table of text to text"),
         (kinds.MultipleSourcesField, "list of file names"),
@@ -155,6 +156,7 @@ def render() -> str:
         HardCodedPlatforms,
     )
     from multiarch.backend.register import target_types
+    from multiarch.backend.subsystems.c_toolchain import CToolchainSubsystem
     from multiarch.backend.subsystems.go_toolchain import GoToolchainSubsystem
     from multiarch.backend.subsystems.multiarch import MultiarchSubsystem
     from multiarch.backend.subsystems.multiarch_engine import MultiarchEngineSubsystem
@@ -175,7 +177,7 @@ def render() -> str:
     lines.append("## Options in `pants.toml`\n")
     subsystems = (
         *(MultiarchSubsystem, MultiarchEngineSubsystem, MultiarchRegistrySubsystem),
-        *(GoToolchainSubsystem, LoadImageSubsystem),
+        *(GoToolchainSubsystem, CToolchainSubsystem, LoadImageSubsystem),
         *(HardCodedPlatforms, DockerfileTraps, AtomicAlignment),
     )
     for subsystem in subsystems:

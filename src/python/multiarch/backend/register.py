@@ -7,9 +7,14 @@ from collections.abc import Iterable
 from pants.backend.python.util_rules import pex
 from pants.engine.target import Target
 
-from multiarch.backend import go_toolchain, platforms, relocation, sandbox, summary
+from multiarch.backend import c_toolchain, go_toolchain, platforms, relocation, sandbox, summary
+from multiarch.backend.c_cross_binary import rules as c_cross_binary
+from multiarch.backend.c_cross_binary.target_types import (
+    CCrossBinaryPlatformTarget,
+    CCrossBinaryTarget,
+)
 from multiarch.backend.check import rules as check
-from multiarch.backend.go_build import binaries, compile, graph, host_tool, link, std
+from multiarch.backend.go_build import binaries, cgo, compile, graph, host_tool, link, std
 from multiarch.backend.go_cross_binary import rules as go_cross_binary
 from multiarch.backend.go_cross_binary.target_types import (
     GoCrossBinaryPlatformTarget,
@@ -40,6 +45,8 @@ def target_types() -> Iterable[type[Target]]:
         GoSourcesTarget,
         GoCrossBinaryTarget,
         GoCrossBinaryPlatformTarget,
+        CCrossBinaryTarget,
+        CCrossBinaryPlatformTarget,
         ImageBaseTarget,
         ImageLockTarget,
         MultiarchImageTarget,
@@ -54,10 +61,12 @@ def rules() -> Iterable[object]:
     """All rules."""
     modules = (
         binaries,
+        cgo,
         compile,
         graph,
         link,
         std,
+        c_cross_binary,
         go_module,
         go_cross_binary,
         image,
@@ -73,6 +82,7 @@ def rules() -> Iterable[object]:
         host_tool,
     )
     found = (
+        *c_toolchain.rules(),
         *go_toolchain.rules(),
         *platforms.rules(),
         *relocation.rules(),

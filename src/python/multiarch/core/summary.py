@@ -13,7 +13,10 @@ _DETAILED_ROWS = 64
 
 @dataclass(frozen=True, order=True)
 class SummaryRow:
-    """One output. `size` in bytes, `digest` in hexadecimal, `built` False when it was cached."""
+    """One output. `size` in bytes, `digest` in hexadecimal, `built` False when it was cached.
+
+    `note` is one thing more to know, such as what a dynamic binary needs.
+    """
 
     kind: str
     target: str
@@ -21,7 +24,7 @@ class SummaryRow:
     size: int
     digest: str
     built: bool
-    # What a reader must know of it: that its platform is experimental.
+    # What a reader must know of it: its platform is experimental, it needs a library.
     note: str = ""
 
 

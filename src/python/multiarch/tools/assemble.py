@@ -36,7 +36,9 @@ from multiarch.core.dockerfile.stages import SCRATCH, Stage
 from multiarch.core.dockerfile.syntax import Instruction, Source, parse
 from multiarch.core.errors import MultiarchError, bullets, did_you_mean
 from multiarch.core.executables.compatibility import matches
+from multiarch.core.executables.executable import Executable
 from multiarch.core.executables.inspection import inspect
+from multiarch.core.executables.loading import missing_files
 from multiarch.core.executables.reader import ExecutableError
 from multiarch.core.oci.capabilities import CAPABILITY_XATTR, capability_xattr
 from multiarch.core.oci.changes import changes
@@ -144,6 +146,8 @@ class Assembler:
         self.states: dict[str, State] = {}
         self.pending: list[dict[str, Any]] = []
         self.runs = 0
+        # What was copied and needs a loader or libraries: checked when the image is whole.
+        self.dynamic: dict[Entry, tuple[Executable, Instruction]] = {}
 
     def _context(self, tree: Tree) -> Tree:
         rules = ignore_rules(tree.text(".dockerignore"))
@@ -488,6 +492,8 @@ class Assembler:
             except ExecutableError:
                 continue
             problem = matches(executable, platform) if executable else None
+            if executable and executable.loaded and instruction.keyword in ("COPY", "ADD"):
+                self.dynamic[entry] = (executable, instruction)
             if problem:
                 problems.append(f"/{entry.path}: {problem}")
         if problems:
@@ -497,6 +503,30 @@ class Assembler:
                 f"{self.address}: {instruction.text!r} puts a file of another platform into an "
                 f"image for `{platform}`:\n{bullets(problems)}",
             )
+
+
+def check_loading(assembler: Assembler, state: State) -> None:
+    """Raise when a dynamic file that was copied lacks its loader or a library in the image."""
+    directories = state.tree.library_directories(state.config.env)
+    problems: dict[Instruction, list[str]] = {}
+    for entry, (executable, instruction) in assembler.dynamic.items():
+        if state.tree.entries.get(entry.path) != entry:
+            continue
+        path = f"/{entry.path}"
+        absent = missing_files(executable, path, state.tree.exists, directories)
+        if absent:
+            text = f"{path} needs {', '.join(absent)}"
+            problems.setdefault(instruction, []).append(text)
+    for instruction, texts in problems.items():
+        base = f"the base {state.base_name!r}" if state.base_name else "an empty base"
+        raise DockerfileError(
+            assembler.source.file,
+            instruction.line,
+            f"{assembler.address}: {instruction.text!r} puts a dynamic file on {base} that lacks "
+            f"what it needs to start on `{state.config.platform}`:\n{bullets(texts)}\n"
+            "Choose a base that has it, copy it into the image, or link the program statically "
+            '(cgo="static").',
+        )
 
 
 def finish(assembler: Assembler, state: State) -> tuple[Descriptor, dict[str, bytes]]:
@@ -567,7 +597,9 @@ def main(request: Mapping[str, Any]) -> None:
     """Assemble one image and write it with its metadata."""
     assembler = Assembler(request)
     try:
-        state = assembler.with_capabilities(assembler.build())
+        state = assembler.build()
+        check_loading(assembler, state)
+        state = assembler.with_capabilities(state)
     except Pending:
         pending = {"pending": assembler.pending}
         Path(request["metadata"]).write_text(json.dumps(pending, indent=1) + "\n")

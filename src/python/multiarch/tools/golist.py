@@ -36,6 +36,7 @@ def settings_of(config: Mapping[str, Any]) -> BuildSettings:
         gcflags=tuple(config.get("gcflags", ())),
         experiment=config.get("experiment", ""),
         pgo=config.get("pgo"),
+        cgo=config.get("cgo", False),
     )
 
 
@@ -52,7 +53,7 @@ def list_packages(
     cwd = os.getcwd()
     env = {
         **settings.env,
-        "CGO_ENABLED": "1" if cgo else "0",
+        "CGO_ENABLED": "1" if cgo or settings.cgo else "0",
         "GOROOT": f"{cwd}/{goroot}",
         "GOCACHE": f"{cwd}/.gocache",
         "GOPATH": f"{cwd}/.gopath",
@@ -168,7 +169,8 @@ def main(request: Mapping[str, Any]) -> None:
             settings_of(config), goroot, directory, request["patterns"], mod_cache=mod_cache
         )
         found = [trim_package(p, directory, mod_cache) for p in found]
-        mark_cgo(found, settings_of(config), request)
+        if not config.get("cgo"):
+            mark_cgo(found, settings_of(config), request)
         vendored = any(p["Kind"] == "third-party" and "vendor" in p["Dir"] for p in found)
         for package in found:
             if package.get("Module"):

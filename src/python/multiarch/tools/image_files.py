@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import posixpath
+import re
 import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -18,6 +19,10 @@ from multiarch.core.oci.layout import LayoutSource
 _OPAQUE = ".wh..wh..opq"
 # How a frame begins (RFC 8878).
 _ZSTD = b"\x28\xb5\x2f\xfd"
+# Debian's directories of libraries: usr/lib/x86_64-linux-gnu.
+_MULTIARCH = re.compile(r"(usr/)?lib/[\w]+-linux-\w+")
+# More links in one path than any kernel follows are a circle.
+_MAX_STEPS = 400
 
 
 def open_layout(path: str, name: str) -> LayoutSource:
@@ -67,6 +72,32 @@ class Tree:
         for entry in entries:
             found[entry.path] = entry
         return Tree(found)
+
+    def exists(self, path: str) -> bool:
+        """Whether an absolute path leads to a file, through links of the image."""
+        todo, at = [p for p in reversed(path.split("/")) if p], ""
+        for _ in range(_MAX_STEPS):
+            if not todo:
+                return at in self.entries
+            part = todo.pop()
+            if part == "..":
+                at = posixpath.dirname(at)
+                continue
+            at = posixpath.join(at, part)
+            entry = self.entries.get(at)
+            if entry is not None and entry.link:
+                at = "" if entry.link.startswith("/") else posixpath.dirname(at)
+                todo += [p for p in reversed(entry.link.split("/")) if p not in ("", ".")]
+        return False
+
+    def library_directories(self, environment: Mapping[str, str]) -> list[str]:
+        """Where its loader looks for libraries, beside its built-in directories."""
+        found = [d for d in environment.get("LD_LIBRARY_PATH", "").split(":") if d]
+        confs = [p for p in self.below("etc/ld.so.conf.d") if p.endswith(".conf")]
+        for conf in ("etc/ld.so.conf", *confs):
+            lines = (line.partition("#")[0].strip() for line in self.text(conf).splitlines())
+            found += [line for line in lines if line.startswith("/")]
+        return found + [f"/{p}" for p in self.entries if _MULTIARCH.fullmatch(p)]
 
     def text(self, path: str) -> str:
         """A small text file's content, empty without it (`etc/passwd`)."""

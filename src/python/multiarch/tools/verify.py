@@ -1,7 +1,9 @@
-"""Verifies one linked, static Go executable against its platform.
+"""Verifies one linked Go executable against its platform.
 
-Request: `{"file", "platform"}`. The error says every way in which the file is not what the platform
-needs. It runs once per link, so it imports little.
+Request: `{"file", "platform", "cgo": "static" | "dynamic", "kind": link mode, "go": bool}`; without
+`cgo` it is a static one without C, and `go` is only False for a program of C. The error says every
+way in which the file is not what the platform needs. What a file with C needs where it runs is
+printed. It runs once per link, so it imports little.
 """
 
 from __future__ import annotations
@@ -24,19 +26,30 @@ class VerificationError(MultiarchError):
 
 def main(request: Mapping[str, Any]) -> None:
     """Verify the file of one request; raises VerificationError."""
-    path, platform = request["file"], request["platform"]
+    path, platform, linkage = request["file"], request["platform"], request.get("cgo")
+    if request.get("kind") == "c-archive":
+        return
     with open(path, "rb") as file:
         try:
             executable = inspect(file)
         except ExecutableError as error:
             raise VerificationError(_text(path, platform, (str(error),))) from None
         mismatches = (
-            verify(executable, Platform.parse(platform), expect_static=True)
+            verify(
+                executable,
+                Platform.parse(platform),
+                expect_static=linkage != "dynamic",
+                go=request.get("go", True),
+                cgo=linkage is not None,
+            )
             if executable
             else ("expected an executable, found another file",)
         )
     if mismatches:
         raise VerificationError(_text(path, platform, mismatches))
+    if linkage and executable:
+        names = ", ".join(executable.loaded)
+        print(f"dynamic: {names}" if names else "static")
 
 
 def _text(path: str, platform: str, mismatches: tuple[str, ...]) -> str:

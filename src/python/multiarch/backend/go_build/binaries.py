@@ -17,18 +17,24 @@ from pants.engine.target import (
 )
 from pants.util.logging import LogLevel
 
+from multiarch.backend.c_options import c_options
 from multiarch.backend.go_cross_binary.target_types import (
     BuildTagsField,
+    CgoField,
     GcflagsField,
     GoBinaryMainField,
     GoBinaryPlatformField,
     GoCrossBinaryPlatformTarget,
     LdflagsField,
+    LinkModeField,
+    RaceField,
     XDefsField,
 )
 from multiarch.backend.go_module.target_types import GoModuleTarget
+from multiarch.backend.subsystems.c_toolchain import CToolchainSubsystem
 from multiarch.backend.subsystems.go_toolchain import GoToolchainSubsystem
 from multiarch.core.errors import MultiarchError
+from multiarch.core.golang.cgo import CgoOptions, check, file_name
 from multiarch.core.golang.settings import BuildSettings
 from multiarch.core.platforms import Platform
 
@@ -38,7 +44,7 @@ class GoBinary:
     """One platform's binary: everything its fields say, parsed.
 
     `main` is the main package's directory and `module` its module's, relative to the
-    repository. `settings` are without a PGO profile.
+    repository. `settings` are without a PGO profile. `cgo` is None where no C is compiled.
     """
 
     address: Address
@@ -49,6 +55,7 @@ class GoBinary:
     main_gcflags: tuple[str, ...]
     gcflags_text: str
     x_defs: tuple[tuple[str, str], ...]
+    cgo: CgoOptions | None = None
 
     @property
     def platform(self) -> Platform:
@@ -57,8 +64,9 @@ class GoBinary:
 
     @property
     def file_name(self) -> str:
-        """The executable's name: `hello`, or `hello.exe` for windows."""
-        return self.address.target_name + self.platform.executable_suffix
+        """The file's name: `hello`, or `hello.exe` for windows, or `libhello.so`."""
+        mode = self.cgo.link_mode if self.cgo else "exe"
+        return file_name(self.address.target_name, self.platform, mode)
 
     @property
     def output_path(self) -> str:
@@ -113,7 +121,35 @@ async def find_go_modules(targets: AllUnexpandedTargets) -> GoModules:
     )
 
 
-def parse_binary(target: Target, modules: GoModules, toolchain: GoToolchainSubsystem) -> GoBinary:
+def parse_cgo(
+    target: Target, platform: Platform, c_toolchain: CToolchainSubsystem
+) -> CgoOptions | None:
+    """Parse the fields about C; raises MultiarchError for what the platform does not have."""
+    address, linkage = target.address, target[CgoField].value
+    link_mode = target[LinkModeField].value or "exe"
+    if linkage == "off":
+        for field, changed in (
+            (RaceField, target[RaceField].value),
+            (LinkModeField, link_mode != "exe"),
+        ):
+            if changed:
+                raise MultiarchError(
+                    f"{address}: `{field.alias}` is {target[field].value!r}, which needs a C "
+                    'compiler, and `cgo` is "off". Set cgo="dynamic".'
+                )
+        return None
+    options = c_options(target, platform, linkage or "", c_toolchain)
+    found = CgoOptions(options, link_mode, bool(target[RaceField].value))
+    check(found, platform, where=str(address))
+    return found
+
+
+def parse_binary(
+    target: Target,
+    modules: GoModules,
+    toolchain: GoToolchainSubsystem,
+    c_toolchain: CToolchainSubsystem,
+) -> GoBinary:
     """Parse a target's fields; raises MultiarchError that names the target and the field."""
     address = target.address
     main = posixpath.normpath(
@@ -130,12 +166,16 @@ def parse_binary(target: Target, modules: GoModules, toolchain: GoToolchainSubsy
         )
     gcflags = tuple(target[GcflagsField].value or ())
     everywhere = bool(gcflags) and gcflags[0].startswith("all=")
+    platform = Platform.parse(target[GoBinaryPlatformField].value or "")
+    cgo = parse_cgo(target, platform, c_toolchain)
+    tags = {*(target[BuildTagsField].value or ()), *(cgo.tags if cgo else ())}
     settings = BuildSettings(
-        platform=Platform.parse(target[GoBinaryPlatformField].value or ""),
+        platform=platform,
         go_version=f"go{toolchain.version}",
-        tags=tuple(sorted(set(target[BuildTagsField].value or ()))),
+        tags=tuple(sorted(tags)),
         gcflags=(gcflags[0].removeprefix("all="), *gcflags[1:]) if everywhere else (),
         experiment=toolchain.experiment,
+        cgo=cgo is not None,
     )
     return GoBinary(
         address=address,
@@ -146,18 +186,22 @@ def parse_binary(target: Target, modules: GoModules, toolchain: GoToolchainSubsy
         main_gcflags=() if everywhere else gcflags,
         gcflags_text=" ".join(gcflags),
         x_defs=tuple((target[XDefsField].value or {}).items()),
+        cgo=cgo,
     )
 
 
 @rule(level=LogLevel.DEBUG)
 async def find_go_binaries(
-    targets: AllTargets, modules: GoModules, toolchain: GoToolchainSubsystem
+    targets: AllTargets,
+    modules: GoModules,
+    toolchain: GoToolchainSubsystem,
+    c_toolchain: CToolchainSubsystem,
 ) -> AllGoBinaries:
     found = []
     for target in targets:
         if isinstance(target, GoCrossBinaryPlatformTarget):
             try:
-                found.append(parse_binary(target, modules, toolchain))
+                found.append(parse_binary(target, modules, toolchain, c_toolchain))
             except MultiarchError:
                 # It says what is wrong when it is asked for; other binaries are not its fault.
                 continue
@@ -166,13 +210,16 @@ async def find_go_binaries(
 
 @rule(level=LogLevel.DEBUG)
 async def go_binary(
-    request: GoBinaryRequest, modules: GoModules, toolchain: GoToolchainSubsystem
+    request: GoBinaryRequest,
+    modules: GoModules,
+    toolchain: GoToolchainSubsystem,
+    c_toolchain: CToolchainSubsystem,
 ) -> GoBinary:
     wrapped = await Get(
         WrappedTarget,
         WrappedTargetRequest(request.address, description_of_origin="the Go build"),
     )
-    return parse_binary(wrapped.target, modules, toolchain)
+    return parse_binary(wrapped.target, modules, toolchain, c_toolchain)
 
 
 def rules() -> Iterable[object]:

@@ -61,8 +61,9 @@ class ModuleGraph:
 
 
 def config_id(settings: BuildSettings) -> str:
-    """Name what `go list` answers differently for: platform and tags."""
-    return ",".join((str(settings.platform), *settings.tags))
+    """Name what `go list` answers differently for: platform, cgo and tags."""
+    cgo = "+cgo" if settings.cgo else ""
+    return ",".join((f"{settings.platform}{cgo}", *settings.tags))
 
 
 def list_request(module: str, binaries: Iterable[GoBinary], *, mod_cache: bool) -> str:
@@ -89,6 +90,7 @@ def settings_json(settings: BuildSettings) -> dict[str, object]:
         "gcflags": list(settings.gcflags),
         "experiment": settings.experiment,
         "pgo": settings.pgo,
+        "cgo": settings.cgo,
     }
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
+from pants.build_graph.address import Address
 from pants.engine.engine_aware import EngineAwareParameter
 from pants.engine.fs import (
     CreateDigest,
@@ -30,6 +32,7 @@ from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.util.logging import LogLevel
 
 from multiarch.backend.go_build.binaries import GoBinary
+from multiarch.backend.go_build.cgo import CgoBuild, CgoBuildRequest
 from multiarch.backend.go_build.compile import (
     RUN_SCRIPT,
     CompiledPackage,
@@ -55,6 +58,7 @@ from multiarch.backend.sandbox import SHELL_PATH, ToolProcess, request_json
 from multiarch.backend.subsystems.multiarch import MultiarchSubsystem
 from multiarch.core.golang.link import LinkRequest, link_plan
 from multiarch.core.golang.packages import Package, closure, problems
+from multiarch.core.platforms import Platform
 from multiarch.core.stamps import fill
 
 
@@ -69,20 +73,42 @@ class BuildBinaryRequest(EngineAwareParameter):
         return str(self.binary.address)
 
 
+class Binary(Protocol):
+    """What every binary has, whatever its language."""
+
+    @property
+    def address(self) -> Address:
+        """Its per-platform target."""
+
+    @property
+    def platform(self) -> Platform:
+        """The platform it runs on."""
+
+    @property
+    def file_name(self) -> str:
+        """The file's name."""
+
+    @property
+    def output_path(self) -> str:
+        """Where it goes below dist/."""
+
+
 @dataclass(frozen=True)
 class BuiltBinary:
     """A verified executable at `file_name` in the digest, its size in bytes and its sha256.
 
     With `failures` it was not built, and the digest is empty. `link` says when and how the link
-    ran, for the summary.
+    ran, and `linkage` what a dynamic file needs where it runs, both for the summary. A library has
+    its header beside it in the digest.
     """
 
-    binary: GoBinary
+    binary: Binary
     digest: Digest
     size: int = 0
     sha256: str = ""
     failures: tuple[CompileFailure, ...] = ()
     link: tuple[ProcessResultMetadata, ...] = ()
+    linkage: str = ""
 
 
 @dataclass(frozen=True)
@@ -127,7 +153,12 @@ def list_failures(graph: PackageGraph, binary: GoBinary) -> tuple[CompileFailure
             "directory of a Go program, relative to the BUILD file."
         )
         return (CompileFailure(str(generator), platform, message),)
-    found = problems(graph.packages, package.import_path)
+    found = problems(
+        graph.packages,
+        package.import_path,
+        cgo=binary.cgo is not None,
+        sysroot=binary.cgo is not None and bool(binary.cgo.c.sysroot),
+    )
     if not found and package.name != "main":
         return (
             CompileFailure(
@@ -164,11 +195,15 @@ async def preprocess_profile(request: ProfileRequest, toolchain: GoToolchain) ->
 
 async def _verify(binary: GoBinary, digest: Digest) -> FallibleProcessResult:
     """Compare the file's own headers with its platform; what fails here was never built."""
+    request = {"file": binary.file_name, "platform": str(binary.platform)}
+    if binary.cgo is not None:
+        request["cgo"] = binary.cgo.c.linkage
+        request["kind"] = binary.cgo.link_mode
     process = await Get(
         Process,
         ToolProcess(
             "multiarch.tools.verify",
-            request_json({"file": binary.file_name, "platform": str(binary.platform)}),
+            request_json(request),
             f"Verify {binary.address}",
             input_digest=digest,
             level=LogLevel.DEBUG,
@@ -180,6 +215,10 @@ async def _verify(binary: GoBinary, digest: Digest) -> FallibleProcessResult:
 def _not_built(binary: GoBinary, result: FallibleProcessResult) -> BuiltBinary:
     """The exit code decides that a process failed; a killed one leaves no words."""
     message = result.stderr.decode(errors="replace").strip() or f"exit code {result.exit_code}"
+    return _failed(binary, message)
+
+
+def _failed(binary: GoBinary, message: str) -> BuiltBinary:
     failure = CompileFailure(str(binary.address), str(binary.platform), message)
     return BuiltBinary(binary, EMPTY_DIGEST, failures=(failure,))
 
@@ -222,6 +261,24 @@ async def _third_party(
     return dict(zip(files, digests))
 
 
+async def _verified(binary: GoBinary, digest: Digest, link: ProcessResultMetadata) -> BuiltBinary:
+    """The end of each build: a file that does not agree with its platform was never built."""
+    verified = await _verify(binary, digest)
+    if verified.exit_code != 0:
+        return _not_built(binary, verified)
+    entries = await Get(DigestEntries, Digest, digest)
+    (entry,) = (e for e in entries if e.path == binary.file_name)
+    assert isinstance(entry, FileEntry)
+    return BuiltBinary(
+        binary,
+        digest,
+        entry.file_digest.serialized_bytes_length,
+        entry.file_digest.fingerprint,
+        link=(link,),
+        linkage=verified.stdout.decode().strip(),
+    )
+
+
 @rule(desc="Build a Go binary", level=LogLevel.DEBUG)
 async def build_binary(
     request: BuildBinaryRequest, toolchain: GoToolchain, multiarch: MultiarchSubsystem
@@ -237,6 +294,11 @@ async def build_binary(
         return BuiltBinary(binary, EMPTY_DIGEST, failures=broken)
     main = main_package(graph, binary)
     assert main is not None
+    if binary.cgo is not None:
+        built = await Get(CgoBuild, CgoBuildRequest(binary, main.import_path))
+        if built.message:
+            return _failed(binary, built.message)
+        return await _verified(binary, built.digest, built.result.metadata)
     settings = replace(binary.settings, pgo=PGO_FILE if profile.digest else None)
     variant = Variant(settings, profile.digest)
     needed = closure(graph.packages, [main.import_path, "runtime"])
@@ -295,18 +357,7 @@ async def build_binary(
     )
     if result.exit_code != 0:
         return _not_built(binary, result)
-    verified = await _verify(binary, result.output_digest)
-    if verified.exit_code != 0:
-        return _not_built(binary, verified)
-    (entry,) = await Get(DigestEntries, Digest, result.output_digest)
-    assert isinstance(entry, FileEntry)
-    return BuiltBinary(
-        binary,
-        result.output_digest,
-        entry.file_digest.serialized_bytes_length,
-        entry.file_digest.fingerprint,
-        link=(result.metadata,),
-    )
+    return await _verified(binary, result.output_digest, result.metadata)
 
 
 def rules() -> Iterable[object]:

@@ -310,7 +310,7 @@ async def package_binary(field_set: PackageBinaryFieldSet, today: SupportToday) 
                 built.size,
                 built.sha256,
                 built.link,
-                level_note(support, platform),
+                "; ".join(filter(None, (level_note(support, platform), built.linkage))),
             ),
         ),
     )

@@ -19,8 +19,8 @@ from pants.engine.target import DictStringToStringField, Target
 from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
 
-from multiarch.backend.go_build.binaries import GoBinary, GoBinaryRequest
-from multiarch.backend.go_build.link import BuildBinaryRequest, BuiltBinary
+from multiarch.backend.c_cross_binary.rules import BinaryAtRequest
+from multiarch.backend.go_build.link import Binary, BuiltBinary
 from multiarch.backend.go_cross_binary.rules import failed
 from multiarch.backend.image.bases import BaseFiles, BaseFilesRequest
 from multiarch.backend.image.built_image import BuildImageRequest, BuiltImage, image_target
@@ -45,9 +45,9 @@ from multiarch.core.platforms import Platform, host_platform
 from multiarch.core.stamps import fill
 
 
-def check_names(address: Address, binaries: Iterable[GoBinary]) -> None:
+def check_names(address: Address, binaries: Iterable[Binary]) -> None:
     """Raise MultiarchError when two binaries would be one file of the context."""
-    seen: dict[str, GoBinary] = {}
+    seen: dict[str, Binary] = {}
     for binary in binaries:
         if binary.file_name in seen:
             raise MultiarchError(
@@ -123,14 +123,13 @@ def pending_step(value: Mapping[str, Any]) -> tuple[str, str, str, str]:
 async def _programs(address: Address, *, may_fail: bool) -> Digest | None:
     """Each binary of the image at `context/bin/NAME`, or None; a helper of rules."""
     names = await Get(ImageBinaries, ImageBinariesRequest(address))
-    binaries = await MultiGet(Get(GoBinary, GoBinaryRequest(a)) for a in names.addresses)
-    built = await MultiGet(Get(BuiltBinary, BuildBinaryRequest(b)) for b in binaries)
+    built = await MultiGet(Get(BuiltBinary, BinaryAtRequest(a)) for a in names.addresses)
     failures = tuple(dict.fromkeys(f for b in built for f in b.failures))
     if failures and may_fail:
         return None
     if failures:
         raise failed(failures)
-    check_names(address, binaries)
+    check_names(address, [b.binary for b in built])
     programs = await MultiGet(Get(Digest, AddPrefix(b.digest, "context/bin")) for b in built)
     return await Get(Digest, MergeDigests(programs))
 

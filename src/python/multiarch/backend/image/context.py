@@ -30,7 +30,7 @@ from pants.engine.target import (
 )
 from pants.util.logging import LogLevel
 
-from multiarch.backend.go_cross_binary.target_types import GoBinaryPlatformField
+from multiarch.backend.c_target_types import BinaryPlatformField
 from multiarch.backend.image.built_image import image_target
 from multiarch.backend.image.target_types import (
     ImageBaseSourcesField,
@@ -66,7 +66,7 @@ def context_path(path: str, directory: str) -> str:
 
 def in_context(target: Target) -> bool:
     """Whether a dependency's files are in the context: not those that have ways of their own."""
-    own = (ImageBaseSourcesField, GoBinaryPlatformField, ImagePlatformField)
+    own = (ImageBaseSourcesField, BinaryPlatformField, ImagePlatformField)
     return target.has_field(SourcesField) and not any(target.has_field(field) for field in own)
 
 

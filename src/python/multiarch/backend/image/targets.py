@@ -20,9 +20,10 @@ from pants.engine.target import (
 from pants.engine.unions import UnionMembership, UnionRule
 from pants.util.logging import LogLevel
 
+from multiarch.backend.c_cross_binary.target_types import CCrossBinaryTarget
+from multiarch.backend.c_target_types import BinaryPlatformField
 from multiarch.backend.go_cross_binary.target_types import (
     ExcludeField,
-    GoBinaryPlatformField,
     GoCrossBinaryTarget,
     PlatformsField,
 )
@@ -70,7 +71,7 @@ async def binary_platforms(
     targets = await Get(UnexpandedTargets, UnparsedAddressInputs, request.inputs)
     matrices: list[tuple[Platform, ...]] = []
     for target in targets:
-        if isinstance(target, GoCrossBinaryTarget):
+        if isinstance(target, (GoCrossBinaryTarget, CCrossBinaryTarget)):
             matrices.append(
                 platforms.expand(
                     target[PlatformsField].value,
@@ -78,12 +79,13 @@ async def binary_platforms(
                     where=str(target.address),
                 )
             )
-        elif target.has_field(GoBinaryPlatformField):
-            matrices.append((Platform.parse(target[GoBinaryPlatformField].value or ""),))
+        elif target.has_field(BinaryPlatformField):
+            matrices.append((Platform.parse(target[BinaryPlatformField].value or ""),))
         else:
             raise InvalidFieldException(
                 f"{request.address}: `binaries` names {target.address}, a `{target.alias}`; it "
-                "takes `go_cross_binary` targets. Files of the context go into `dependencies`."
+                "takes `go_cross_binary` and `c_cross_binary` targets. Files of the context go "
+                "into `dependencies`."
             )
     if not matrices:
         return BinaryPlatforms(None)
@@ -151,14 +153,15 @@ async def image_binaries(request: ImageBinariesRequest) -> ImageBinaries:
     inputs = target[ImageBinariesField].to_unparsed_address_inputs()
     found = []
     for binary in await Get(UnexpandedTargets, UnparsedAddressInputs, inputs):
-        if isinstance(binary, GoCrossBinaryTarget):
+        if isinstance(binary, (GoCrossBinaryTarget, CCrossBinaryTarget)):
             found.append(binary.address.create_generated(platform))
-        elif binary.has_field(GoBinaryPlatformField):
+        elif binary.has_field(BinaryPlatformField):
             found.append(binary.address)
         else:
             raise MultiarchError(
                 f"{request.address}: `binaries` names {binary.address}, a `{binary.alias}`; it "
-                "takes `go_cross_binary` targets. Files of the context go into `dependencies`."
+                "takes `go_cross_binary` and `c_cross_binary` targets. Files of the context go "
+                "into `dependencies`."
             )
     return ImageBinaries(tuple(found))
 

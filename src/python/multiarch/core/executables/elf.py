@@ -14,7 +14,7 @@ _EXEC_TYPES = (2, 3)  # ET_EXEC, ET_DYN
 _PT_LOAD, _PT_DYNAMIC, _PT_INTERP = 1, 2, 3
 _SHT_NOBITS, _SHT_ARM_ATTRIBUTES, _SHT_MIPS_ABIFLAGS = 8, 0x70000003, 0x7000002A
 _SHF_EXECINSTR = 4
-_DT_NULL, _DT_NEEDED, _DT_STRTAB = 0, 1, 5
+_DT_NULL, _DT_NEEDED, _DT_STRTAB, _DT_RPATH, _DT_RUNPATH = 0, 1, 5, 15, 29
 _EM_MIPS, _EF_MIPS_ABI2 = 8, 0x20
 
 # (e_machine, bits, endianness) -> GOARCH, or what its own community calls it.
@@ -179,7 +179,8 @@ def _executable(file: _File, abi: int) -> Executable:
         machine=file.machine,
         flags=file.flags,
         interpreter=interpreter,
-        needed=_needed(file),
+        needed=_dynamic_texts(file, (_DT_NEEDED,)),
+        runpath=_dynamic_texts(file, (_DT_RPATH, _DT_RUNPATH)),
         dynamic=any(s.type == _PT_DYNAMIC for s in file.segments),
         arm_arch=arm_architecture(attributes, endian) if attributes and arch == "arm" else None,
         mips_float=_mips_float(file),
@@ -200,8 +201,8 @@ def _interpreter(file: _File) -> str | None:
     return None
 
 
-def _needed(file: _File) -> tuple[str, ...]:
-    """The DT_NEEDED entries, in the file's order."""
+def _dynamic_texts(file: _File, wanted: tuple[int, ...]) -> tuple[str, ...]:
+    """The texts of some entries of the dynamic section, in the file's order."""
     size = file.bits // 8
     row = file.order + ("iI" if size == 4 else "qQ")
     for segment in file.segments:
@@ -213,7 +214,7 @@ def _needed(file: _File) -> tuple[str, ...]:
         return ()
     tags = [tag for tag, _ in rows]
     rows = rows[: tags.index(_DT_NULL)] if _DT_NULL in tags else rows
-    names = [value for tag, value in rows if tag == _DT_NEEDED]
+    names = [value for tag, value in rows if tag in wanted]
     tables = [value for tag, value in rows if tag == _DT_STRTAB]
     if not names:
         return ()

@@ -15,6 +15,7 @@ class Executable:
     the headers name none, as in most ELF files for Linux. `arch` is a GOARCH, or another
     name for what Go has no port to. `bits` is 32 or 64, `endian` little or big, `machine` the
     format's own number, `flags` ELF's e_flags. `dynamic` says that it has a dynamic section.
+    `runpath` holds where ELF files themselves say that their libraries are.
 
     `arm_arch` and `mips_float` are None where the file does not say: the architecture that
     ARM code needs (5 to 9), and whether MIPS code is `hardfloat` or `softfloat`.
@@ -30,6 +31,7 @@ class Executable:
     interpreter: str | None = None
     needed: tuple[str, ...] = ()
     dynamic: bool = False
+    runpath: tuple[str, ...] = ()
     arm_arch: int | None = None
     mips_float: str | None = None
     build_info: BuildInfo | None = None
@@ -43,6 +45,11 @@ class Executable:
     def is_go(self) -> bool:
         """Whether it carries Go build info; Go writes none into WebAssembly."""
         return self.build_info is not None
+
+    @property
+    def loaded(self) -> tuple[str, ...]:
+        """What must be where it runs: the interpreter, and the needed libraries."""
+        return (*((self.interpreter,) if self.interpreter else ()), *self.needed)
 
     def __str__(self) -> str:
         return f"{self.format}, {self.bits}-bit {self.endian}-endian, machine {self.machine:#x}"

@@ -9,7 +9,7 @@ from typing import Any
 # The fields asked of `go list -json=...`.
 LIST_FIELDS = (
     "Dir,ImportPath,Name,Module,Standard,DefaultGODEBUG,GoFiles,CgoFiles,IgnoredGoFiles,"
-    "CFiles,CXXFiles,MFiles,FFiles,SFiles,HFiles,SysoFiles,SwigFiles,SwigCXXFiles,"
+    "CFiles,CXXFiles,CgoPkgConfig,MFiles,FFiles,SFiles,HFiles,SysoFiles,SwigFiles,SwigCXXFiles,"
     "EmbedPatterns,EmbedFiles,Imports,ImportMap,Error,Incomplete"
 )
 
@@ -57,6 +57,7 @@ class Package:
     syso_files: tuple[str, ...] = ()
     c_files: tuple[str, ...] = ()
     cgo_files: tuple[str, ...] = ()
+    pkg_config: tuple[str, ...] = ()
     ignored_go_files: tuple[str, ...] = ()
     embed_patterns: tuple[str, ...] = ()
     embed_files: tuple[str, ...] = ()
@@ -94,6 +95,7 @@ def package_from_json(data: Mapping[str, Any]) -> Package:
             for name in names(key)
         ),
         cgo_files=names("CgoFiles"),
+        pkg_config=names("CgoPkgConfig"),
         ignored_go_files=names("IgnoredGoFiles"),
         embed_patterns=names("EmbedPatterns"),
         embed_files=names("EmbedFiles"),
@@ -196,17 +198,25 @@ def third_party(packages: Mapping[str, Package]) -> frozenset[str]:
     return frozenset(layer)
 
 
-def problems(packages: Mapping[str, Package], main: str) -> tuple[ListError, ...]:
+def problems(
+    packages: Mapping[str, Package], main: str, *, cgo: bool = False, sysroot: bool = False
+) -> tuple[ListError, ...]:
     """List what keeps a binary from being built: errors of `go list`, and packages that use cgo.
 
     `main` is the import path of the binary's main package. The closure is searched,
-    dependencies first; a package that needs cgo names the chain of imports that leads to it.
+    dependencies first; a package that needs cgo names the chain of imports that leads to it,
+    unless `cgo` says that the binary has it. Then a package that asks pkg-config needs a
+    `sysroot`.
     """
     found: list[ListError] = []
     for path in closure(packages, [main]):
         package = packages[path]
         found.extend(package.errors)
         if package.kind == "std" or package.errors:
+            continue
+        if cgo and package.cgo_files:
+            if package.pkg_config and not sysroot:
+                found.append(_pkg_config(package))
             continue
         if package.cgo_files or (package.c_files and not package.go_files):
             chain = import_chain(packages, main, path)
@@ -222,6 +232,16 @@ def problems(packages: Mapping[str, Package], main: str) -> tuple[ListError, ...
         elif not package.go_files:
             found.append(_nothing_to_build(packages, main, package))
     return tuple(dict.fromkeys(found))
+
+
+def _pkg_config(package: Package) -> ListError:
+    names = " ".join(package.pkg_config)
+    return ListError(
+        f"{package.import_path} asks `pkg-config` for {names}, which would answer for the machine "
+        "that builds. Give the platform a sysroot that has their .pc files, headers and libraries "
+        "([c-toolchain].sysroots), or write the flags themselves (`#cgo LDFLAGS: -lNAME`).",
+        f"{package.dir}/{package.cgo_files[0]}",
+    )
 
 
 def _nothing_to_build(packages: Mapping[str, Package], main: str, package: Package) -> ListError:

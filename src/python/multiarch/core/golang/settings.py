@@ -32,7 +32,8 @@ class BuildSettings:
     """Everything but the sources that decides a package's compiled bytes.
 
     `go_version` is as Go prints it (`go1.27.3`); `tags` are sorted build tags; `gcflags` apply
-    to every package; `pgo` is the sandbox path of a preprocessed profile, if there is one.
+    to every package; `pgo` is the sandbox path of a preprocessed profile, if there is one. With
+    `cgo`, cgo files take part, and one `go build` compiles it all.
     """
 
     platform: Platform
@@ -41,6 +42,7 @@ class BuildSettings:
     gcflags: tuple[str, ...] = ()
     experiment: str = ""
     pgo: str | None = None
+    cgo: bool = False
 
     @property
     def minor(self) -> int:
@@ -62,6 +64,8 @@ class BuildSettings:
     def env(self) -> dict[str, str]:
         """The environment of a compile, assemble, link or `go list` with these settings."""
         env = {**HERMETIC_GO_ENV, **dict(self.platform.go_env)}
+        if self.cgo:
+            env["CGO_ENABLED"] = "1"
         if self.experiment:
             env["GOEXPERIMENT"] = self.experiment
         return env

@@ -1,0 +1,1 @@
+"""`c_cross_binary`: one small C program, built for every platform of its matrix."""

@@ -1,0 +1,226 @@
+"""The C compiler of one platform, as mounts of a process: `cc`, zig, its C library, a sysroot."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pants.engine.engine_aware import EngineAwareParameter
+from pants.engine.fs import (
+    CreateDigest,
+    Digest,
+    FileContent,
+    GlobMatchErrorBehavior,
+    PathGlobs,
+    RemovePrefix,
+)
+from pants.engine.process import FallibleProcessResult, Process, ProcessCacheScope
+from pants.engine.rules import Get, collect_rules, rule
+from pants.util.frozendict import FrozenDict
+from pants.util.logging import LogLevel
+
+from multiarch.backend.pins import WHEELS
+from multiarch.backend.sandbox import SHELL_PATH, ToolProcess, Wheel, WheelRequest, request_json
+from multiarch.backend.subsystems.c_toolchain import CToolchainSubsystem
+from multiarch.core.c.driver import (
+    CC,
+    CXX,
+    FOLDER,
+    gcc_driver,
+    runtime_flags,
+    uses_runtime,
+    zig_driver,
+)
+from multiarch.core.c.gcc import multiarch_triple
+from multiarch.core.c.options import CError, COptions
+from multiarch.core.c.zig import ZigTarget, zig_target
+from multiarch.core.errors import MultiarchError, did_you_mean
+from multiarch.core.platforms import Platform
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Zig:
+    """zig with its libraries, below `ziglang/` of the digest."""
+
+    digest: Digest
+
+
+@dataclass(frozen=True)
+class ZigRequest:
+    """The pinned zig."""
+
+
+@dataclass(frozen=True)
+class CRuntimeRequest(EngineAwareParameter):
+    """zig's C library for one target and kind of link; with `cxx`, that of C++ too."""
+
+    target: ZigTarget
+    kind: tuple[str, ...]
+    cxx: bool
+
+    def debug_hint(self) -> str:
+        """Shown beside the rule in the terminal."""
+        return self.target.triple
+
+
+@dataclass(frozen=True)
+class CRuntime:
+    """What `multiarch.tools.c_runtime` leaves."""
+
+    digest: Digest
+
+
+@dataclass(frozen=True)
+class HostCompilerRequest:
+    """A GCC of the host, by its program's name."""
+
+    program: str
+
+
+@dataclass(frozen=True)
+class HostCompiler:
+    """What it says of itself, for the keys of what it compiles."""
+
+    version: str
+
+
+@dataclass(frozen=True)
+class CToolchainRequest:
+    """The compiler for one platform; `link_mode` as Go names it, `cxx` when C++ takes part."""
+
+    platform: Platform
+    options: COptions
+    link_mode: str = "exe"
+    cxx: bool = False
+
+
+@dataclass(frozen=True)
+class CToolchain:
+    """What a process mounts, and what names the compiler in its key."""
+
+    mounts: FrozenDict[str, Digest]
+    identity: str
+
+
+def zig_wheel(subsystem: CToolchainSubsystem) -> WheelRequest:
+    """Name the ziglang wheel; raises MultiarchError when its sums are not known."""
+    version = subsystem.zig_version
+    known = {**WHEELS["ziglang"], **{k: tuple(v) for k, v in subsystem.known_zig_wheels.items()}}
+    if version not in known:
+        raise MultiarchError(
+            f"[c-toolchain].zig_version: no sha256 is known for zig {version} from the package "
+            f"index; known are {', '.join(sorted(known))}.{did_you_mean(version, known)} Add the "
+            "sums of further `ziglang` wheels to [c-toolchain].known_zig_wheels."
+        )
+    return WheelRequest("ziglang", version, known[version])
+
+
+@rule(desc="Fetch zig", level=LogLevel.DEBUG)
+async def fetch_zig(_: ZigRequest, subsystem: CToolchainSubsystem) -> Zig:
+    return Zig((await Get(Wheel, WheelRequest, zig_wheel(subsystem))).digest)
+
+
+@rule(desc="Make a C library", level=LogLevel.DEBUG)
+async def make_c_runtime(request: CRuntimeRequest) -> CRuntime:
+    zig = await Get(Zig, ZigRequest())
+    process = await Get(
+        Process,
+        ToolProcess(
+            "multiarch.tools.c_runtime",
+            request_json(
+                {
+                    "flags": request.target.flags,
+                    "kind": request.kind,
+                    "cxx": request.cxx,
+                    "output": "_out",
+                }
+            ),
+            f"Make the C library for {' '.join(request.target.flags[1:])}",
+            immutable=FrozenDict({".zig": zig.digest}),
+            output_directories=("_out",),
+        ),
+    )
+    result = await Get(FallibleProcessResult, Process, process)
+    if result.exit_code != 0:
+        raise MultiarchError(result.stderr.decode(errors="replace").strip())
+    return CRuntime(await Get(Digest, RemovePrefix(result.output_digest, "_out")))
+
+
+@rule(desc="Ask a C compiler of this machine for its version", level=LogLevel.DEBUG)
+async def ask_host_compiler(request: HostCompilerRequest) -> HostCompiler:
+    # What it is made of may change behind our back: it is asked again whenever Pants restarts.
+    result = await Get(
+        FallibleProcessResult,
+        Process(
+            ("/bin/sh", "-c", '"$0" --version && "$0" -dumpmachine', request.program),
+            description=f"Ask {request.program} for its version",
+            env={"PATH": SHELL_PATH, "LC_ALL": "C"},
+            cache_scope=ProcessCacheScope.PER_RESTART_ALWAYS,
+            level=LogLevel.DEBUG,
+        ),
+    )
+    return HostCompiler(result.stdout.decode(errors="replace") if result.exit_code == 0 else "")
+
+
+async def _gcc(options: COptions, platform: Platform) -> tuple[str, str, str]:
+    compiler = await Get(HostCompiler, HostCompilerRequest(options.cc))
+    if not compiler.version:
+        raise CError(
+            f"there is no C compiler for `{platform}`: this machine has no `{options.cc}` in "
+            f"{SHELL_PATH}. Install it (Debian: the package gcc-TRIPLE and libc6-dev-ARCH-cross), "
+            "name another in [c-toolchain].gcc_programs, or use zig."
+        )
+    scripts = [gcc_driver(name, platform, options) for name in (options.cc, options.cxx)]
+    return (scripts[0], scripts[1], compiler.version)
+
+
+@rule(level=LogLevel.DEBUG)
+async def prepare_c_toolchain(
+    request: CToolchainRequest, subsystem: CToolchainSubsystem
+) -> CToolchain:
+    options, platform = request.options, request.platform
+    mounts: dict[str, Digest] = {}
+    if options.compiler == "gcc":
+        cc, cxx, identity = await _gcc(options, platform)
+    else:
+        target = zig_target(platform, options.libc, where="[c-toolchain]")
+        pie = request.link_mode == "pie"
+        triple = multiarch_triple(platform)
+        cc, cxx = (
+            zig_driver(target, platform, options, cxx=cxx_, pie=pie, triple=triple)
+            for cxx_ in (False, True)
+        )
+        zig = await Get(Zig, ZigRequest())
+        mounts[".zig"] = zig.digest
+        identity = f"zig {subsystem.zig_version}"
+        if uses_runtime(platform):
+            kind = runtime_flags(request.link_mode, options)
+            runtime = await Get(CRuntime, CRuntimeRequest(target, kind, request.cxx))
+            mounts[".crt"] = runtime.digest
+    if options.sysroot:
+        found = await Get(
+            Digest,
+            PathGlobs(
+                [f"{options.sysroot}/**"],
+                glob_match_error_behavior=GlobMatchErrorBehavior.error,
+                description_of_origin="[c-toolchain].sysroots",
+            ),
+        )
+        mounts[".sysroot"] = await Get(Digest, RemovePrefix(found, options.sysroot))
+    mounts[FOLDER] = await Get(
+        Digest,
+        CreateDigest(
+            [
+                FileContent(CC, cc.encode(), is_executable=True),
+                FileContent(CXX, cxx.encode(), is_executable=True),
+            ]
+        ),
+    )
+    return CToolchain(FrozenDict(mounts), identity)
+
+
+def rules() -> Iterable[object]:
+    return collect_rules()

@@ -1,0 +1,1 @@
+"""C compilers for every platform: what each is called and told."""

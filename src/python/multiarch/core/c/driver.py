@@ -1,0 +1,132 @@
+"""The programs `cc` and `c++` of a sandbox: shell scripts around a compiler.
+
+They are called by the Go command, by their names alone, so that no path of the sandbox is in a key
+of Go's own cache. They find everything else beside themselves:
+
+* `.zig`: the unpacked `ziglang` wheel;
+* `.crt`: the C library and start-up code that zig made before, see `multiarch.tools.c_runtime`;
+* `.sysroot`: further headers and libraries.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+
+from multiarch.core.c.gcc import gcc_flags
+from multiarch.core.c.options import COptions
+from multiarch.core.c.zig import ZigTarget
+from multiarch.core.platforms import Platform
+
+# Where the scripts are, and their names: the Go command finds them on its PATH.
+FOLDER = ".cc"
+CC, CXX = "multiarch-cc", "multiarch-c++"
+
+_HEAD = """\
+#!/bin/sh
+root=${0%/.cc/*}
+"""
+
+# zig builds its C library at the first link, which takes longer than all else, and names its own
+# path in the debug information of it. So it is made once, stripped, and given to each link.
+_ZIG = """\
+zig=$(cd -P "$root/.zig" && pwd) || exit 1
+compile() {{
+    exec "$root/.zig/ziglang/zig" {driver} {flags} "-ffile-prefix-map=$zig=/zig" \\
+        "-ffile-prefix-map=$root=." {includes} "$@"
+}}
+for argument; do
+    case $argument in
+    -c | -E | -S | -M | -MM | '-###' | -fsyntax-only | -v | -V | --version | -dump* | -print-*)
+        compile "$@"
+        ;;
+    esac
+done
+"""
+_ZIG_LINK = """\
+count=$#
+while [ "$count" -gt 0 ]; do
+    argument=$1
+    count=$((count - 1))
+    shift
+    case $argument in
+    {dropped}) ;;
+    *) set -- "$@" "$argument" ;;
+    esac
+done
+exec "$root/.zig/ziglang/zig" {driver} {flags} -nostdlib -rtlib=none $(cat "$root/.crt/flags") \\
+    "$root/.crt/before"/* "$@" {libraries} "$root/.crt/after"/*
+"""
+_ZIG_WHOLE_LINK = """\
+compile "$@" {libraries}
+"""
+_GCC = """\
+exec {program} {flags} "-ffile-prefix-map=$root=." "$@"
+"""
+
+# Parts of the C library, which `.crt` holds; with any of them zig would make its own again.
+_PARTS = ("c", "c++", "dl", "m", "pthread", "resolv", "rt", "stdc++", "util")
+
+
+def uses_runtime(platform: Platform) -> bool:
+    """Whether zig's C library is made beforehand for a platform; elsewhere zig links by itself."""
+    return platform.os == "linux"
+
+
+def _sysroot(sysroot: str, triple: str) -> tuple[str, str]:
+    """Flags for headers and for libraries; the shell puts the sandbox's path into them."""
+    if not sysroot:
+        return "", ""
+    folders = [f"usr/lib/{triple}", f"lib/{triple}", "usr/lib", "lib"]
+    libraries = " ".join(f'"-L$root/.sysroot/{folder}"' for folder in folders)
+    includes = " ".join(
+        f'-idirafter "$root/.sysroot/{folder}"'
+        for folder in (f"usr/include/{triple}", "usr/include")
+    )
+    return includes, libraries
+
+
+def zig_driver(
+    target: ZigTarget, platform: Platform, options: COptions, *, cxx: bool, pie: bool, triple: str
+) -> str:
+    """The script that compiles and links with zig; `triple` is Debian's name in a sysroot."""
+    includes, libraries = _sysroot(options.sysroot, triple)
+    dropped = [f"-l{name}" for name in _PARTS] + ["-pthread"] + ([] if pie else ["-pie"])
+    values = {
+        "driver": "c++" if cxx else "cc",
+        "flags": shlex.join((*target.flags, "-fno-sanitize=undefined")),
+        "includes": includes,
+        "libraries": libraries,
+        "dropped": " | ".join(dropped),
+    }
+    link = _ZIG_LINK if uses_runtime(platform) else _ZIG_WHOLE_LINK
+    return _HEAD + (_ZIG + link).format(**values)
+
+
+def gcc_driver(program: str, platform: Platform, options: COptions) -> str:
+    """The script that runs a GCC of the host, which is found on PATH."""
+    flags = shlex.join(gcc_flags(platform))
+    if options.sysroot:
+        flags += ' "--sysroot=$root/.sysroot"'
+    return _HEAD + _GCC.format(program=shlex.quote(program), flags=flags)
+
+
+def runtime_flags(linkmode: str, options: COptions) -> tuple[str, ...]:
+    """What kind of file zig makes its C library for, as flags of `zig cc`."""
+    kinds: dict[str, tuple[str, ...]] = {"pie": ("-pie",), "c-shared": ("-shared",)}
+    kind = kinds.get(linkmode, ())
+    if options.static and linkmode != "c-shared":
+        return ("-static", *kind)
+    return kind
+
+
+def with_flags(defaults: Iterable[str], flags: Iterable[str]) -> str:
+    """Write flags for CGO_CFLAGS and its like, each quoted where it needs to be."""
+    return " ".join(_quoted(flag) for flag in (*defaults, *flags))
+
+
+def _quoted(flag: str) -> str:
+    # cmd/internal/quoted.Split: single or double quotes, without escapes inside.
+    if not any(c in flag for c in " \t\n'\""):
+        return flag
+    return f'"{flag}"' if '"' not in flag else f"'{flag}'"

@@ -1,0 +1,109 @@
+"""Runs one `go build` with cgo, or fills Go's build cache with std for such builds.
+
+Request: `{"env", "flags": [...], "packages": [...], "directory", "lower": path | null, "file": name
+| null, "mod_cache": bool, "pkg_config": bool, "output"}`. With `file` the output is a folder with
+that file and the header of a library; without, it is a build cache that a later request names as
+`lower`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from multiarch.core.c.driver import FOLDER
+from multiarch.core.errors import MultiarchError
+from multiarch.tools.process import relative, run
+
+_GO_CACHE = ".gocache"
+_POSITION = re.compile(r"^(\s*)(?:\./)?((?:[\w.+-]+/)*[\w.+-]+\.\w+)(?=:\d+)", re.M)
+_FROM = re.compile(r"(In file included from )(?:\./)?((?:[\w.+-]+/)*[\w.+-]+\.\w+)(?=:\d+)")
+
+
+class BuildFailed(MultiarchError):
+    """Carries what `go build` and the C compiler said."""
+
+
+def place(text: str, directory: str) -> str:
+    """Make the positions in a message relative to the repository, where `go build` ran below it."""
+    text = relative(text)
+
+    def full(match: re.Match[str]) -> str:
+        path = os.path.normpath(os.path.join(directory, match.group(2)))
+        if not os.path.exists(path):
+            # The C compiler is started in the package's own directory.
+            found = sorted(map(str, Path(directory).rglob(match.group(2))))
+            path = found[0] if len(found) == 1 else match.group(2)
+        return match.group(1) + path
+
+    return _FROM.sub(full, _POSITION.sub(full, text))
+
+
+def environment(request: Mapping[str, Any]) -> dict[str, str]:
+    """The request's environment, with the sandbox's own paths."""
+    cwd = os.getcwd()
+    found: dict[str, str] = {
+        **request["env"],
+        "GOCACHE": f"{cwd}/{_GO_CACHE}",
+        "GOMODCACHE": f"{cwd}/.modcache" if request["mod_cache"] else f"{cwd}/.gopath/mod",
+        "GOPATH": f"{cwd}/.gopath",
+        "GOROOT": f"{cwd}/.goroot",
+        "HOME": f"{cwd}/.home",
+        "PATH": f"{cwd}/{FOLDER}:{request['env']['PATH']}",
+        "TMPDIR": f"{cwd}/.tmp",
+        "ZIG_GLOBAL_CACHE_DIR": f"{cwd}/.zig-cache",
+        "ZIG_LOCAL_CACHE_DIR": f"{cwd}/.zig-cache",
+    }
+    if request["pkg_config"]:
+        root = f"{cwd}/.sysroot"
+        folders = [f"{root}/usr/lib/pkgconfig", f"{root}/usr/share/pkgconfig"]
+        folders += sorted(map(str, Path(root, "usr/lib").glob("*/pkgconfig")))
+        found["PKG_CONFIG_SYSROOT_DIR"] = root
+        found["PKG_CONFIG_LIBDIR"] = ":".join(folders)
+    for name in (".home", ".tmp"):
+        os.makedirs(name, exist_ok=True)
+    return found
+
+
+def normalise(cache: Path) -> None:
+    """Take times out of a build cache: equal builds then leave equal caches."""
+    for name in ("README", "testexpire.txt", "trim.txt"):
+        (cache / name).unlink(missing_ok=True)
+    for entry in cache.glob("*/*-a"):
+        # cmd/go/internal/cache, putIndexEntry: "v1 ACTION OUTPUT SIZE TIME", all of fixed width.
+        words = entry.read_text().split()
+        entry.write_text(f"{' '.join(words[:3])} {words[3]:>20} {1:>20}\n")
+
+
+def main(request: Mapping[str, Any]) -> None:
+    """Build, and leave the file or the cache; raises BuildFailed."""
+    directory, file = request["directory"] or ".", request["file"]
+    if request["lower"]:
+        # Copied, not linked: Go touches what it uses.
+        shutil.copytree(request["lower"], _GO_CACHE, copy_function=shutil.copyfile)
+    output = Path(request["output"])
+    output.mkdir()
+    go = f"{os.getcwd()}/.goroot/bin/go"
+    argv = [go, "build", *request["flags"]]
+    if file:
+        argv += ["-o", str(output.absolute() / file)]
+    result = subprocess.run(
+        [*argv, "--", *request["packages"]],
+        cwd=directory, env=environment(request), capture_output=True, text=True,
+    )  # fmt: skip
+    if result.returncode != 0:
+        raise BuildFailed(place(result.stderr.strip(), directory))
+    if not file:
+        output.rmdir()
+        os.rename(_GO_CACHE, output)
+        normalise(output)
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))
