@@ -167,7 +167,7 @@ def test_an_image_takes_the_platforms_of_its_binaries(runner: RuleRunner) -> Non
 def test_an_image_of_something_else_than_binaries(runner: RuleRunner) -> None:
     text = error(runner, IMAGE.format('binaries=[":mod"]'), "image")
     assert "//:image: `binaries` names //:mod, a `go_module`" in text
-    assert "takes `go_cross_binary` targets" in text
+    assert "takes `go_cross_binary` and `c_cross_binary` targets" in text
 
 
 DIGEST = "sha256:" + "0" * 64
