@@ -7,15 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pants.build_graph.address import Address
-from pants.core.goals.package import BuiltPackage, BuiltPackageArtifact, PackageFieldSet
+from pants.core.goals.package import BuiltPackage, PackageFieldSet
 from pants.engine.engine_aware import EngineAwareParameter
 from pants.engine.fs import (
-    AddPrefix,
     CreateDigest,
     Digest,
-    DigestEntries,
     FileContent,
-    FileEntry,
     MergeDigests,
     RemovePrefix,
 )
@@ -27,7 +24,6 @@ from pants.engine.target import (
     GenerateTargetsRequest,
     HydratedSources,
     HydrateSourcesRequest,
-    InvalidFieldException,
     WrappedTarget,
     WrappedTargetRequest,
 )
@@ -45,25 +41,29 @@ from multiarch.backend.c_options import c_options
 from multiarch.backend.c_target_types import CflagsField
 from multiarch.backend.c_toolchain import CToolchain, CToolchainRequest
 from multiarch.backend.go_build.binaries import GoBinary, GoBinaryRequest
-from multiarch.backend.go_build.compile import CompileFailure
-from multiarch.backend.go_build.link import BuildBinaryRequest, BuiltBinary
-from multiarch.backend.go_cross_binary.rules import deactivated, level_note, platform_overrides
-from multiarch.backend.go_cross_binary.target_types import (
-    ExcludeField,
-    PlatformOverridesField,
-    PlatformsField,
+from multiarch.backend.go_build.compile import RUN_SCRIPT
+from multiarch.backend.go_build.link import (
+    BuildBinaryRequest,
+    BuiltBinary,
+    failed_binary,
+    verified_binary,
+)
+from multiarch.backend.go_cross_binary.rules import (
+    deactivated,
+    not_packaged,
+    packaged_binary,
+    platform_targets,
 )
 from multiarch.backend.platforms import PlatformMatrix, SupportToday
-from multiarch.backend.sandbox import SHELL_PATH, ToolProcess, request_json
+from multiarch.backend.sandbox import SHELL_PATH
 from multiarch.backend.subsystems.c_toolchain import CToolchainSubsystem
 from multiarch.backend.subsystems.multiarch import MultiarchSubsystem
-from multiarch.backend.summary import Delivery, DeliveryRequest, Notices, NoticesRequest
+from multiarch.backend.summary import Notices, NoticesRequest
 from multiarch.core.c.options import COptions
 from multiarch.core.c.program import advice_for, compile_script
 from multiarch.core.errors import MultiarchError
-from multiarch.core.platforms import Platform, PlatformError
+from multiarch.core.platforms import Platform
 from multiarch.core.stamps import fill_text
-from multiarch.core.summary import Notice
 
 
 class GenerateCBinariesRequest(GenerateTargetsRequest):
@@ -78,30 +78,7 @@ async def generate_c_binaries(
     platforms: PlatformMatrix,
     union_membership: UnionMembership,
 ) -> GeneratedTargets:
-    generator, address = request.generator, request.template_address
-    where = str(address)
-    try:
-        matrix = platforms.expand(
-            generator[PlatformsField].value, generator[ExcludeField].value or (), where=where
-        )
-        overrides = platform_overrides(generator[PlatformOverridesField].value, matrix, where=where)
-    except PlatformError as error:
-        raise InvalidFieldException(str(error)) from error
-    return GeneratedTargets(
-        generator,
-        [
-            CCrossBinaryPlatformTarget(
-                {
-                    **request.template,
-                    **overrides.get(platform, {}),
-                    CBinaryPlatformField.alias: str(platform),
-                },
-                address.create_generated(str(platform)),
-                union_membership,
-            )
-            for platform in matrix
-        ],
-    )
+    return platform_targets(request, platforms, union_membership, CCrossBinaryPlatformTarget)
 
 
 @dataclass(frozen=True)
@@ -153,11 +130,6 @@ async def build_binary_at(request: BinaryAtRequest) -> BuiltBinary:
     return await Get(BuiltBinary, BuildBinaryRequest(binary))
 
 
-def _failed(binary: CBinary, message: str) -> BuiltBinary:
-    failure = CompileFailure(str(binary.address), str(binary.platform), message)
-    return BuiltBinary(binary, EMPTY_DIGEST, failures=(failure,))
-
-
 @rule(desc="Build a C program", level=LogLevel.DEBUG)
 async def build_c_binary(
     request: BuildCBinaryRequest, subsystem: CToolchainSubsystem, multiarch: MultiarchSubsystem
@@ -186,7 +158,7 @@ async def build_c_binary(
     result = await Get(
         FallibleProcessResult,
         Process(
-            ("/bin/sh", "-c", 'sh run.sh >_log 2>&1 || { sed "s|$PWD/||g" _log >&2; exit 1; }'),
+            RUN_SCRIPT,
             description=f"Compile {request.address}",
             input_digest=await Get(Digest, MergeDigests((sources.snapshot.digest, written))),
             immutable_input_digests=compiler.mounts,
@@ -196,34 +168,10 @@ async def build_c_binary(
     )
     if result.exit_code != 0:
         words = result.stderr.decode(errors="replace").strip() or f"exit code {result.exit_code}"
-        return _failed(binary, words + advice_for(words, binary.options, platform))
+        return failed_binary(binary, words + advice_for(words, binary.options, platform))
     digest = await Get(Digest, RemovePrefix(result.output_digest, "_out"))
-    check = {
-        "file": binary.file_name,
-        "platform": str(platform),
-        "cgo": binary.options.linkage,
-        "go": False,
-    }
-    tool = ToolProcess(
-        "multiarch.tools.verify",
-        request_json(check),
-        f"Verify {request.address}",
-        input_digest=digest,
-        level=LogLevel.DEBUG,
-    )
-    process = await Get(Process, ToolProcess, tool)
-    verified = await Get(FallibleProcessResult, Process, process)
-    if verified.exit_code != 0:
-        return _failed(binary, verified.stderr.decode(errors="replace").strip())
-    (entry,) = await Get(DigestEntries, Digest, digest)
-    assert isinstance(entry, FileEntry)
-    return BuiltBinary(
-        binary,
-        digest,
-        entry.file_digest.serialized_bytes_length,
-        entry.file_digest.fingerprint,
-        link=(result.metadata,),
-        linkage=verified.stdout.decode().strip(),
+    return await verified_binary(
+        binary, digest, result.metadata, cgo=binary.options.linkage, go=False
     )
 
 
@@ -244,31 +192,11 @@ async def package_c_binary(field_set: PackageCBinaryFieldSet, today: SupportToda
         return BuiltPackage(EMPTY_DIGEST, ())
     built = await Get(BuiltBinary, BuildCBinaryRequest(field_set.address))
     if built.failures and support.is_experimental(platform):
-        notices = tuple(
-            Notice("experimental", f.import_path, f.platform, f.message) for f in built.failures
-        )
-        await Get(Notices, NoticesRequest(notices))
-        return BuiltPackage(EMPTY_DIGEST, ())
+        return await not_packaged(built)
     if built.failures:
         said = "\n".join(f"{f.import_path} [{f.platform}]\n{f.message}" for f in built.failures)
         raise MultiarchError(f"A C program does not build:\n{said}")
-    binary = built.binary
-    digest, _ = await MultiGet(
-        Get(Digest, AddPrefix(built.digest, posixpath.dirname(binary.output_path))),
-        Get(
-            Delivery,
-            DeliveryRequest(
-                "binary",
-                str(binary.address.maybe_convert_to_target_generator()),
-                str(binary.platform),
-                built.size,
-                built.sha256,
-                built.link,
-                "; ".join(filter(None, (level_note(support, platform), built.linkage))),
-            ),
-        ),
-    )
-    return BuiltPackage(digest, (BuiltPackageArtifact(binary.output_path),))
+    return await packaged_binary(built, support)
 
 
 def rules() -> Iterable[object]:

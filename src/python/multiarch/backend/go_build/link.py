@@ -193,32 +193,14 @@ async def preprocess_profile(request: ProfileRequest, toolchain: GoToolchain) ->
     return Profile(await Get(Digest, RemovePrefix(result.output_digest, "_pgo")))
 
 
-async def _verify(binary: GoBinary, digest: Digest) -> FallibleProcessResult:
-    """Compare the file's own headers with its platform; what fails here was never built."""
-    request = {"file": binary.file_name, "platform": str(binary.platform)}
-    if binary.cgo is not None:
-        request["cgo"] = binary.cgo.c.linkage
-        request["kind"] = binary.cgo.link_mode
-    process = await Get(
-        Process,
-        ToolProcess(
-            "multiarch.tools.verify",
-            request_json(request),
-            f"Verify {binary.address}",
-            input_digest=digest,
-            level=LogLevel.DEBUG,
-        ),
-    )
-    return await Get(FallibleProcessResult, Process, process)
-
-
-def _not_built(binary: GoBinary, result: FallibleProcessResult) -> BuiltBinary:
+def _not_built(binary: Binary, result: FallibleProcessResult) -> BuiltBinary:
     """The exit code decides that a process failed; a killed one leaves no words."""
     message = result.stderr.decode(errors="replace").strip() or f"exit code {result.exit_code}"
-    return _failed(binary, message)
+    return failed_binary(binary, message)
 
 
-def _failed(binary: GoBinary, message: str) -> BuiltBinary:
+def failed_binary(binary: Binary, message: str) -> BuiltBinary:
+    """A binary that was not built, and why."""
     failure = CompileFailure(str(binary.address), str(binary.platform), message)
     return BuiltBinary(binary, EMPTY_DIGEST, failures=(failure,))
 
@@ -261,9 +243,25 @@ async def _third_party(
     return dict(zip(files, digests))
 
 
-async def _verified(binary: GoBinary, digest: Digest, link: ProcessResultMetadata) -> BuiltBinary:
-    """The end of each build: a file that does not agree with its platform was never built."""
-    verified = await _verify(binary, digest)
+async def verified_binary(
+    binary: Binary, digest: Digest, link: ProcessResultMetadata, **expected: object
+) -> BuiltBinary:
+    """The end of each build: a file that does not agree with its platform was never built.
+
+    `expected` is the rest of the verifier's request. A helper of rules.
+    """
+    request = {"file": binary.file_name, "platform": str(binary.platform), **expected}
+    process = await Get(
+        Process,
+        ToolProcess(
+            "multiarch.tools.verify",
+            request_json(request),
+            f"Verify {binary.address}",
+            input_digest=digest,
+            level=LogLevel.DEBUG,
+        ),
+    )
+    verified = await Get(FallibleProcessResult, Process, process)
     if verified.exit_code != 0:
         return _not_built(binary, verified)
     entries = await Get(DigestEntries, Digest, digest)
@@ -297,8 +295,14 @@ async def build_binary(
     if binary.cgo is not None:
         built = await Get(CgoBuild, CgoBuildRequest(binary, main.import_path))
         if built.message:
-            return _failed(binary, built.message)
-        return await _verified(binary, built.digest, built.result.metadata)
+            return failed_binary(binary, built.message)
+        return await verified_binary(
+            binary,
+            built.digest,
+            built.result.metadata,
+            cgo=binary.cgo.c.linkage,
+            kind=binary.cgo.link_mode,
+        )
     settings = replace(binary.settings, pgo=PGO_FILE if profile.digest else None)
     variant = Variant(settings, profile.digest)
     needed = closure(graph.packages, [main.import_path, "runtime"])
@@ -357,7 +361,7 @@ async def build_binary(
     )
     if result.exit_code != 0:
         return _not_built(binary, result)
-    return await _verified(binary, result.output_digest, result.metadata)
+    return await verified_binary(binary, result.output_digest, result.metadata)
 
 
 def rules() -> Iterable[object]:

@@ -31,6 +31,7 @@ from pants.engine.target import (
 from pants.engine.unions import UnionMembership, UnionRule
 from pants.util.logging import LogLevel
 
+from multiarch.backend.c_target_types import BinaryPlatformField
 from multiarch.backend.go_build.binaries import GoBinary, GoBinaryRequest
 from multiarch.backend.go_build.compile import CompileFailure
 from multiarch.backend.go_build.graph import ModuleGraph, ModuleGraphRequest
@@ -81,30 +82,30 @@ def platform_overrides(
     return found
 
 
-@rule(desc="Generate the targets of `go_cross_binary`", level=LogLevel.DEBUG)
-async def generate_binaries(
-    request: GenerateBinariesRequest,
+def platform_targets(
+    request: GenerateTargetsRequest,
     platforms: PlatformMatrix,
     union_membership: UnionMembership,
+    platform_target: type[Target],
 ) -> GeneratedTargets:
+    """Generate one target per platform of the matrix, with what `overrides` says of each."""
     generator, address = request.generator, request.template_address
+    where = str(address)
     try:
         matrix = platforms.expand(
-            generator[PlatformsField].value, generator[ExcludeField].value or (), where=str(address)
+            generator[PlatformsField].value, generator[ExcludeField].value or (), where=where
         )
-        overrides = platform_overrides(
-            generator[PlatformOverridesField].value, matrix, where=str(address)
-        )
+        overrides = platform_overrides(generator[PlatformOverridesField].value, matrix, where=where)
     except PlatformError as error:
         raise InvalidFieldException(str(error)) from error
     return GeneratedTargets(
         generator,
         [
-            GoCrossBinaryPlatformTarget(
+            platform_target(
                 {
                     **request.template,
                     **overrides.get(platform, {}),
-                    GoBinaryPlatformField.alias: str(platform),
+                    BinaryPlatformField.alias: str(platform),
                 },
                 address.create_generated(str(platform)),
                 union_membership,
@@ -112,6 +113,15 @@ async def generate_binaries(
             for platform in matrix
         ],
     )
+
+
+@rule(desc="Generate the targets of `go_cross_binary`", level=LogLevel.DEBUG)
+async def generate_binaries(
+    request: GenerateBinariesRequest,
+    platforms: PlatformMatrix,
+    union_membership: UnionMembership,
+) -> GeneratedTargets:
+    return platform_targets(request, platforms, union_membership, GoCrossBinaryPlatformTarget)
 
 
 @dataclass(frozen=True)
@@ -277,28 +287,18 @@ def level_note(support: Support, platform: Platform) -> str:
     return "experimental" if support.is_experimental(platform) else ""
 
 
-@rule(level=LogLevel.DEBUG)
-async def package_binary(field_set: PackageBinaryFieldSet, today: SupportToday) -> BuiltPackage:
-    support = today.support
-    platform = Platform.parse(field_set.platform.value or "")
-    if skipped := deactivated(support, field_set.address, platform):
-        await Get(Notices, NoticesRequest(skipped))
-        return BuiltPackage(EMPTY_DIGEST, ())
-    binary = await Get(GoBinary, GoBinaryRequest(field_set.address))
-    built = await Get(BuiltBinary, BuildBinaryRequest(binary))
-    if built.failures and support.is_experimental(platform):
-        notices = tuple(
-            Notice("experimental", f.import_path, f.platform, f.message) for f in built.failures
-        )
-        await Get(Notices, NoticesRequest(notices))
-        return BuiltPackage(EMPTY_DIGEST, ())
-    if built.failures:
-        # The first failing binary speaks for all that were asked for, so that one report shows
-        # every failure once with all its platforms.
-        requested = await Get(RequestedBinaries)
-        found = await Get(FailureReport, FailureReportRequest(binary.module, requested.addresses))
-        fatal = [f for f in found.failures if support.fails_on(Platform.parse(f.platform))]
-        raise failed(fatal or built.failures)
+async def not_packaged(built: BuiltBinary) -> BuiltPackage:
+    """Say at the end of the run that an experimental platform failed; a helper of rules."""
+    notices = tuple(
+        Notice("experimental", f.import_path, f.platform, f.message) for f in built.failures
+    )
+    await Get(Notices, NoticesRequest(notices))
+    return BuiltPackage(EMPTY_DIGEST, ())
+
+
+async def packaged_binary(built: BuiltBinary, support: Support) -> BuiltPackage:
+    """Put a binary at its place below dist/, with its row of the summary; a helper of rules."""
+    binary = built.binary
     digest, _ = await MultiGet(
         Get(Digest, AddPrefix(built.digest, posixpath.dirname(binary.output_path))),
         Get(
@@ -310,11 +310,32 @@ async def package_binary(field_set: PackageBinaryFieldSet, today: SupportToday) 
                 built.size,
                 built.sha256,
                 built.link,
-                "; ".join(filter(None, (level_note(support, platform), built.linkage))),
+                "; ".join(filter(None, (level_note(support, binary.platform), built.linkage))),
             ),
         ),
     )
     return BuiltPackage(digest, (BuiltPackageArtifact(binary.output_path),))
+
+
+@rule(level=LogLevel.DEBUG)
+async def package_binary(field_set: PackageBinaryFieldSet, today: SupportToday) -> BuiltPackage:
+    support = today.support
+    platform = Platform.parse(field_set.platform.value or "")
+    if skipped := deactivated(support, field_set.address, platform):
+        await Get(Notices, NoticesRequest(skipped))
+        return BuiltPackage(EMPTY_DIGEST, ())
+    binary = await Get(GoBinary, GoBinaryRequest(field_set.address))
+    built = await Get(BuiltBinary, BuildBinaryRequest(binary))
+    if built.failures and support.is_experimental(platform):
+        return await not_packaged(built)
+    if built.failures:
+        # The first failing binary speaks for all that were asked for, so that one report shows
+        # every failure once with all its platforms.
+        requested = await Get(RequestedBinaries)
+        found = await Get(FailureReport, FailureReportRequest(binary.module, requested.addresses))
+        fatal = [f for f in found.failures if support.fails_on(Platform.parse(f.platform))]
+        raise failed(fatal or built.failures)
+    return await packaged_binary(built, support)
 
 
 @rule(level=LogLevel.DEBUG)
