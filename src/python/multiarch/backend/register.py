@@ -7,7 +7,15 @@ from collections.abc import Iterable
 from pants.backend.python.util_rules import pex
 from pants.engine.target import Target
 
-from multiarch.backend import c_toolchain, go_toolchain, platforms, relocation, sandbox, summary
+from multiarch.backend import (
+    c_toolchain,
+    go_toolchain,
+    platforms,
+    relocation,
+    sandbox,
+    summary,
+    version,
+)
 from multiarch.backend.c_cross_binary import rules as c_cross_binary
 from multiarch.backend.c_cross_binary.target_types import (
     CCrossBinaryPlatformTarget,
@@ -88,6 +96,7 @@ def rules() -> Iterable[object]:
         *relocation.rules(),
         *sandbox.rules(),
         *summary.rules(),
+        *version.rules(),
         *pex.rules(),
     )
     return (*found, *(rule for module in modules for rule in module.rules()))

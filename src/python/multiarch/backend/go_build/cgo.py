@@ -27,7 +27,7 @@ from multiarch.backend.go_module.files import (
 )
 from multiarch.backend.go_toolchain import GoToolchain, go_host
 from multiarch.backend.sandbox import SHELL_PATH, ToolProcess, request_json
-from multiarch.backend.subsystems.multiarch import MultiarchSubsystem
+from multiarch.backend.version import stamps_in
 from multiarch.core.c.program import advice_for
 from multiarch.core.errors import MultiarchError
 from multiarch.core.golang.cgo import (
@@ -233,7 +233,7 @@ async def _mounts(
 
 
 @rule(desc="Build a Go binary with cgo", level=LogLevel.DEBUG)
-async def build_with_cgo(request: CgoBuildRequest, multiarch: MultiarchSubsystem) -> CgoBuild:
+async def build_with_cgo(request: CgoBuildRequest) -> CgoBuild:
     binary, settings, options = request.binary, request.binary.settings, request.binary.cgo
     assert options is not None
     modules = await Get(ModuleGraph, ModuleGraphRequest(binary.module))
@@ -246,7 +246,8 @@ async def build_with_cgo(request: CgoBuildRequest, multiarch: MultiarchSubsystem
     if inputs.mod_cache is not None:
         mounts[MOD_CACHE] = inputs.mod_cache
     where = f"{binary.address}: `x_defs`"
-    x_defs = fill(binary.x_defs, multiarch.stamps, where=where)
+    stamps = await stamps_in(value for _, value in binary.x_defs)
+    x_defs = fill(binary.x_defs, stamps, where=where)
     ldflags = link_flags(options, settings.platform, binary.ldflags, x_defs, where=where)
     process = await Get(
         Process,

@@ -55,7 +55,7 @@ from multiarch.backend.go_build.std import (
 )
 from multiarch.backend.go_toolchain import GoToolchain, toolchain_mounts
 from multiarch.backend.sandbox import SHELL_PATH, ToolProcess, request_json
-from multiarch.backend.subsystems.multiarch import MultiarchSubsystem
+from multiarch.backend.version import stamps_in
 from multiarch.core.golang.link import LinkRequest, link_plan
 from multiarch.core.golang.packages import Package, closure, problems
 from multiarch.core.platforms import Platform
@@ -278,9 +278,7 @@ async def verified_binary(
 
 
 @rule(desc="Build a Go binary", level=LogLevel.DEBUG)
-async def build_binary(
-    request: BuildBinaryRequest, toolchain: GoToolchain, multiarch: MultiarchSubsystem
-) -> BuiltBinary:
+async def build_binary(request: BuildBinaryRequest, toolchain: GoToolchain) -> BuiltBinary:
     binary = request.binary
     modules, profile = await MultiGet(
         Get(ModuleGraph, ModuleGraphRequest(binary.module)),
@@ -327,6 +325,7 @@ async def build_binary(
     std = await MultiGet(
         Get(Layer, StdLayerRequest(std_variant(variant), group)) for group in groups
     )
+    stamps = await stamps_in(value for _, value in binary.x_defs)
     plan = link_plan(
         LinkRequest(
             main=main,
@@ -334,7 +333,7 @@ async def build_binary(
             archives={p: _archive(graph, p) for p in needed},
             output=binary.file_name,
             ldflags=binary.ldflags,
-            x_defs=fill(binary.x_defs, multiarch.stamps, where=f"{binary.address}: `x_defs`"),
+            x_defs=fill(binary.x_defs, stamps, where=f"{binary.address}: `x_defs`"),
             gcflags_text=binary.gcflags_text,
             pgo_name="default.pgo" if profile.digest else "",
         ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import posixpath
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from pants.build_graph.address import Address
@@ -40,8 +40,8 @@ from multiarch.backend.manifest_list.target_types import (
 from multiarch.backend.platforms import PlatformMatrix
 from multiarch.backend.relocation import Relocated, RelocateRequest
 from multiarch.backend.sandbox import ToolProcess, request_json
-from multiarch.backend.subsystems.multiarch import MultiarchSubsystem
 from multiarch.backend.summary import Delivery, DeliveryRequest, Notices, NoticesRequest
+from multiarch.backend.version import stamps_in
 from multiarch.core.errors import MultiarchError
 from multiarch.core.platforms import Platform
 from multiarch.core.stamps import fill, fill_text
@@ -135,7 +135,7 @@ async def infer_list_dependencies(request: InferManifestListDependencies) -> Inf
 
 @rule(desc="Put a manifest list together", level=LogLevel.DEBUG)
 async def build_manifest_list(
-    request: BuildManifestListRequest, multiarch: MultiarchSubsystem, platforms: PlatformMatrix
+    request: BuildManifestListRequest, platforms: PlatformMatrix
 ) -> BuiltManifestList:
     address = request.address
     wrapped, names = await MultiGet(
@@ -166,12 +166,11 @@ async def build_manifest_list(
         Get(Digest, AddPrefix(image.digest, f"images/{number}"))
         for number, image in enumerate(images)
     )
-    stamps, where = multiarch.stamps, f"{address}: `tags`"
+    written = target[ListTagsField].value or ()
+    annotations: Mapping[str, str] = target[AnnotationsField].value or {}
+    stamps, where = await stamps_in((*written, *annotations.values())), f"{address}: `tags`"
     repository = target[RepositoryField].value or ""
-    tags = [
-        fill_text(tag, stamps, where=where).replace("+", "_")
-        for tag in target[ListTagsField].value or ()
-    ]
+    tags = [fill_text(tag, stamps, where=where).replace("+", "_") for tag in written]
     request_ = {
         "address": str(address),
         "format": target[ManifestListFormatField].value,
@@ -185,7 +184,7 @@ async def build_manifest_list(
         ],
         "annotations": dict(
             fill(
-                sorted((target[AnnotationsField].value or {}).items()),
+                sorted(annotations.items()),
                 stamps,
                 where=f"{address}: `annotations`",
             )
