@@ -61,7 +61,7 @@ def ask(runner: RuleRunner, *options: str) -> SourceVersion:
 
 
 def error(runner: RuleRunner, *options: str) -> str:
-    with pytest.raises(ExecutionError, match=".") as raised:
+    with pytest.raises(ExecutionError, match="Engine traceback") as raised:
         ask(runner, *options)
     return str(raised.value)
 

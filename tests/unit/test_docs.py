@@ -25,7 +25,7 @@ FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)", re.DOTALL)
 # A host name, by the ends that public ones have; `org.opencontainers...` keys do not end so.
 HOST = re.compile(r"(?<![\w.@-])((?:[\w-]+\.)+(?:org|com|io|net|dev|cn))(?![\w-]|\.\w)")
-ALLOWED_HOSTS = re.compile(r"(.*\.)?example\.(com|org)|www\.pantsbuild\.org|go\.dev")
+ALLOWED_HOSTS = re.compile(r"(.*\.)?example\.(com|org)|www\.pantsbuild\.org|go\.dev|k8s\.io")
 HOME = re.compile(r"(?<![\w.~$}-])/(root|home|Users|work|tmp|opt)/")
 
 

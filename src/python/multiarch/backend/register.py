@@ -44,6 +44,10 @@ from multiarch.backend.image_test.target_types import ImageTestPlatformTarget, I
 from multiarch.backend.lint import atomics, text_rules
 from multiarch.backend.manifest_list import rules as manifest_list
 from multiarch.backend.manifest_list.target_types import ManifestListTarget
+from multiarch.backend.release import archives, libraries, members, parts
+from multiarch.backend.release import publish as publish_release
+from multiarch.backend.release import rules as release
+from multiarch.backend.release.target_types import ReleaseArchiveTarget, ReleaseTarget
 
 
 def target_types() -> Iterable[type[Target]]:
@@ -62,6 +66,8 @@ def target_types() -> Iterable[type[Target]]:
         ManifestListTarget,
         ImageTestTarget,
         ImageTestPlatformTarget,
+        ReleaseTarget,
+        ReleaseArchiveTarget,
     )
 
 
@@ -80,6 +86,12 @@ def rules() -> Iterable[object]:
         image,
         image_test,
         manifest_list,
+        members,
+        archives,
+        parts,
+        libraries,
+        release,
+        publish_release,
         tailor,
         load_image,
         update_image_lock,
