@@ -30,7 +30,7 @@ from multiarch.backend.go_cross_binary.target_types import (
 )
 from multiarch.backend.go_module import rules as go_module
 from multiarch.backend.go_module.target_types import GoModuleTarget, GoSourcesTarget
-from multiarch.backend.goals import load_image, tailor, update_image_lock
+from multiarch.backend.goals import load_image, tailor, update_image_lock, verify_release
 from multiarch.backend.goals import platforms as platforms_goal
 from multiarch.backend.image import rules as image
 from multiarch.backend.image.target_types import (
@@ -95,6 +95,7 @@ def rules() -> Iterable[object]:
         tailor,
         load_image,
         update_image_lock,
+        verify_release,
         platforms_goal,
         check,
         text_rules,
