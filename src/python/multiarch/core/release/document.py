@@ -59,8 +59,8 @@ class ReleasedList:
 
     target: str
     digest: str
-    names: tuple[str, ...]
-    images: tuple[ReleasedImage, ...]
+    names: tuple[str, ...] = ()
+    images: tuple[ReleasedImage, ...] = ()
 
 
 @dataclass(frozen=True)
