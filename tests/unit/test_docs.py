@@ -17,7 +17,7 @@ DOCS = sorted(
 PAGES = pytest.mark.parametrize("page", DOCS, ids=lambda p: str(p.relative_to(ROOT)))
 
 # Pants' own targets that the examples use, with the fields they use of them.
-PANTS_TARGETS = {"files": {"name", "sources"}}
+PANTS_TARGETS = {"files": {"name", "sources"}, "file": {"name", "source"}}
 # Pants' own fields that every target has.
 PANTS_FIELDS = {"name", "description", "tags", "dependencies"}
 
