@@ -141,6 +141,10 @@ def test_a_release_is_whole_and_verifies(
     assert "9 files with their sums, 3 artefacts" in capsys.readouterr().out
 
 
+def test_the_same_release_has_the_same_bytes_in_any_directory(tmp_path: Path) -> None:
+    assert contents(make(tmp_path / "one")) == contents(make(tmp_path / "other/two"))
+
+
 def edit(path: str, old: str, new: str) -> Callable[[Path], object]:
     """Replace a text in one file of a release."""
 
