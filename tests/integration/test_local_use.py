@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 from multiarch.backend.image.assembly import build_platform
 
-from tests.integration.scratch import Repository, debian, require_docker
+from tests.integration.scratch import Repository, debian, require, require_docker
 
 pytestmark = pytest.mark.integration
 
@@ -94,6 +94,25 @@ def test_load_image_gives_docker_the_images_that_were_built(repository: Reposito
         assert "/".join(filter(None, parts)) == platform
         subprocess.run(["docker", "rmi", name], capture_output=True, check=True)
     assert sorted(printed) == sorted(wanted.values())
+
+
+def test_podman_runs_and_loads_images_too(repository: Repository) -> None:
+    """Where no Docker engine answers, podman is the one that `run` takes."""
+    require("podman")
+    env = {"DOCKER_HOST": "unix:///nonexistent.sock"}
+    argv = ("run", f"img:sh#{FOREIGN}", "--", "uname -m; exit 6")
+    result = repository.pants(*argv, env=env, check=False)
+    assert (result.returncode, result.stdout) == (6, "armv6l\n"), result.stderr
+    name = f"img/sh:1.2_x-{FOREIGN.replace('/', '-')}"
+    loaded = repository.pants("load-image", f"img:sh#{FOREIGN}", env=env).stdout
+    config = loaded.split("sha256:")[1].strip()
+    assert loaded == f"podman: localhost/{name}  {FOREIGN}  sha256:{config}\n"
+    listed = subprocess.run(
+        ["podman", "image", "inspect", "--format", "{{.Id}} {{.Architecture}}", name],
+        capture_output=True, text=True, check=True,
+    ).stdout.split()  # fmt: skip
+    assert listed == [config, "arm"]
+    subprocess.run(["podman", "rmi", name], capture_output=True, check=True)
 
 
 def test_an_engine_that_is_missing_is_named(repository: Repository) -> None:
