@@ -67,6 +67,7 @@ def run(
     text = dockerfile(name, [mount for mount, _ in shown], step["argv"], env)
     (context / "Dockerfile").write_text(text)
     platform = Platform.parse(step["platform"])
+    parts = (platform.os, platform.arch, platform.oci_variant)
     # An engine may run without its bridge: its containers then have no network at all.
     bridges = [n for n in engine.client.networks.list() if n.name == "bridge"]
     loaded = engine.load(image)
@@ -76,7 +77,7 @@ def run(
         result = context.parent / "image-id"
         command = [
             docker, "build", "--progress=plain", "--no-cache", f"--iidfile={result}",
-            "--platform", "/".join(filter(None, (platform.os, platform.arch, platform.oci_variant))),
+            "--platform", "/".join(filter(None, parts)),
             "--network", "default" if network and bridges else "none",
             *(part for n, v in sorted(env.items()) for part in ("--build-arg", f"{n}={v}")),
             "--build-arg", f"BUILDKIT_SANDBOX_HOSTNAME={HOSTNAME}",
