@@ -7,7 +7,15 @@ from collections.abc import Iterable
 from pants.backend.python.util_rules import pex
 from pants.engine.target import Target
 
-from multiarch.backend import c_toolchain, go_toolchain, platforms, relocation, sandbox, summary
+from multiarch.backend import (
+    c_toolchain,
+    command_line,
+    go_toolchain,
+    platforms,
+    relocation,
+    sandbox,
+    summary,
+)
 from multiarch.backend.c_cross_binary import rules as c_cross_binary
 from multiarch.backend.c_cross_binary.target_types import (
     CCrossBinaryPlatformTarget,
@@ -83,6 +91,7 @@ def rules() -> Iterable[object]:
     )
     found = (
         *c_toolchain.rules(),
+        *command_line.rules(),
         *go_toolchain.rules(),
         *platforms.rules(),
         *relocation.rules(),

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from pants.base.specs import Specs
-from pants.base.specs_parser import SpecsParser
 from pants.build_graph.address import Address
 from pants.core.goals.package import BuiltPackage, BuiltPackageArtifact, PackageFieldSet
 from pants.core.goals.run import RunFieldSet, RunInSandboxBehavior, RunRequest
-from pants.engine.fs import AddPrefix, Digest, GlobMatchErrorBehavior
+from pants.engine.env_vars import EnvironmentVars, EnvironmentVarsRequest
+from pants.engine.fs import AddPrefix, Digest
 from pants.engine.internals.native_engine import EMPTY_DIGEST
-from pants.engine.internals.options_parsing import _Options
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import (
     AllTargets,
@@ -32,6 +31,7 @@ from pants.engine.unions import UnionMembership, UnionRule
 from pants.util.logging import LogLevel
 
 from multiarch.backend.c_target_types import BinaryPlatformField
+from multiarch.backend.command_line import CommandLine, NamedToRun, NamedToRunField
 from multiarch.backend.go_build.binaries import GoBinary, GoBinaryRequest
 from multiarch.backend.go_build.compile import CompileFailure
 from multiarch.backend.go_build.graph import ModuleGraph, ModuleGraphRequest
@@ -42,12 +42,14 @@ from multiarch.backend.go_cross_binary.target_types import (
     GoBinaryPlatformField,
     GoCrossBinaryPlatformTarget,
     GoCrossBinaryTarget,
+    NamedGoCrossBinaryPlatformTarget,
     PlatformOverridesField,
     PlatformsField,
 )
 from multiarch.backend.go_module.target_types import GoSourcesSourcesField
 from multiarch.backend.platforms import PlatformMatrix, SupportToday
 from multiarch.backend.summary import Delivery, DeliveryRequest, Notices, NoticesRequest
+from multiarch.core.emulation import qemu_settings
 from multiarch.core.errors import MultiarchError
 from multiarch.core.golang.failures import report
 from multiarch.core.golang.ownership import MODULE_FILES_NAME
@@ -55,6 +57,8 @@ from multiarch.core.golang.packages import closure
 from multiarch.core.platforms import Platform, PlatformError, host_platform
 from multiarch.core.summary import Notice
 from multiarch.core.support import Support
+from multiarch.tools.engines.host import EngineMissing, Host
+from multiarch.tools.launcher import launcher
 
 
 class GenerateBinariesRequest(GenerateTargetsRequest):
@@ -87,8 +91,13 @@ def platform_targets(
     platforms: PlatformMatrix,
     union_membership: UnionMembership,
     platform_target: type[Target],
+    named_target: type[Target] | None = None,
+    named: NamedToRun = NamedToRun(frozenset()),
 ) -> GeneratedTargets:
-    """Generate one target per platform of the matrix, with what `overrides` says of each."""
+    """Generate one target per platform of the matrix, with what `overrides` says of each.
+
+    `named_target` is for those that `pants run` names.
+    """
     generator, address = request.generator, request.template_address
     where = str(address)
     try:
@@ -101,7 +110,11 @@ def platform_targets(
     return GeneratedTargets(
         generator,
         [
-            platform_target(
+            (
+                named_target
+                if named_target is not None and named.has(address, str(platform))
+                else platform_target
+            )(
                 {
                     **request.template,
                     **overrides.get(platform, {}),
@@ -121,7 +134,15 @@ async def generate_binaries(
     platforms: PlatformMatrix,
     union_membership: UnionMembership,
 ) -> GeneratedTargets:
-    return platform_targets(request, platforms, union_membership, GoCrossBinaryPlatformTarget)
+    named = await Get(NamedToRun)
+    return platform_targets(
+        request,
+        platforms,
+        union_membership,
+        GoCrossBinaryPlatformTarget,
+        NamedGoCrossBinaryPlatformTarget,
+        named,
+    )
 
 
 @dataclass(frozen=True)
@@ -215,10 +236,11 @@ class RunBinaryFieldSet(RunFieldSet):
 
     @classmethod
     def opt_out(cls, target: Target) -> bool:
-        """Leave out what this host cannot run natively."""
+        """Leave out what is for another kind of machine, unless it is named."""
         wanted = Platform.parse(target[GoBinaryPlatformField].value or "")
         here = host_platform(host.system(), host.machine())
-        return (wanted.os, wanted.arch) != (here.os, here.arch)
+        is_foreign = (wanted.os, wanted.arch) != (here.os, here.arch)
+        return is_foreign and not target.has_field(NamedToRunField)
 
 
 class GoBuildFailed(MultiarchError):
@@ -254,13 +276,8 @@ class RequestedBinaries:
 
 
 @rule(level=LogLevel.DEBUG)
-async def requested_binaries(options: _Options) -> RequestedBinaries:
-    specs = SpecsParser().parse_specs(
-        options.options.specs,
-        description_of_origin="the command line",
-        unmatched_glob_behavior=GlobMatchErrorBehavior.ignore,
-    )
-    targets = await Get(FilteredTargets, Specs, specs)
+async def requested_binaries(command_line: CommandLine) -> RequestedBinaries:
+    targets = await Get(FilteredTargets, Specs, command_line.specs)
     return RequestedBinaries(
         tuple(t.address for t in targets if t.has_field(GoBinaryPlatformField))
     )
@@ -340,11 +357,22 @@ async def package_binary(field_set: PackageBinaryFieldSet, today: SupportToday) 
 
 @rule(level=LogLevel.DEBUG)
 async def run_binary(field_set: RunBinaryFieldSet) -> RunRequest:
-    binary = await Get(GoBinary, GoBinaryRequest(field_set.address))
+    binary, environment = await MultiGet(
+        Get(GoBinary, GoBinaryRequest(field_set.address)),
+        Get(EnvironmentVars, EnvironmentVarsRequest(("PATH",))),
+    )
+    try:
+        before = launcher(Host(environment, {}, timeout=0, network=False), binary.platform)
+    except EngineMissing as error:
+        raise MultiarchError(f"{binary.address} cannot run here: {error}") from error
     built = await Get(BuiltBinary, BuildBinaryRequest(binary))
     if built.failures:
         raise failed(built.failures)
-    return RunRequest(digest=built.digest, args=(posixpath.join("{chroot}", binary.file_name),))
+    return RunRequest(
+        digest=built.digest,
+        args=(*before, posixpath.join("{chroot}", binary.file_name)),
+        extra_env=qemu_settings(binary.platform),
+    )
 
 
 def rules() -> Iterable[object]:
