@@ -8,6 +8,7 @@ Exit code 3 says that the emulator is missing.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -43,10 +44,8 @@ def execute(command: list[str], directory: Path, env: Mapping[str, str], limit: 
         except subprocess.TimeoutExpired:
             return f"the tests did not end within {limit} s and were stopped"
         finally:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
             process.wait()
     if code < 0:
         return f"the program was ended by {signal.Signals(-code).name}"
@@ -84,9 +83,8 @@ def main(request: Mapping[str, Any]) -> None:
     sys.stdout.write(readable(text))
     if problem:
         print(f"{request['title']}: {problem}")
-    Path(request["results"]).write_bytes(
-        junit_xml(request["title"], parse(text), failure=f"{problem}\n{text[-2000:]}" * bool(problem))
-    )
+    failure = f"{problem}\n{text[-2000:]}" if problem else ""
+    Path(request["results"]).write_bytes(junit_xml(request["title"], parse(text), failure=failure))
     if problem:
         sys.exit(1)
 

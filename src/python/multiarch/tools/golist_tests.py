@@ -28,17 +28,19 @@ from multiarch.tools.golist import (
 )
 from multiarch.tools.process import run
 
+_EMBEDS = ("TestEmbedPatterns", "XTestEmbedPatterns")
+
 
 @dataclass(frozen=True)
 class _TestSettings(BuildSettings):
-    """Settings under which `go list` lists tests too.
+    """Settings under which `go list` lists tests too, and what they embed.
 
-    The flag is in the environment because the other tool's bytes are in the keys of all of std.
+    The flags are in the environment because the other tool's bytes are in the keys of all of std.
     """
 
     @property
     def env(self) -> dict[str, str]:
-        return {**super().env, "GOFLAGS": "-test"}
+        return {**super().env, "GOFLAGS": f"-test -json={','.join(_EMBEDS)}"}
 
 
 def _take_main(package: dict[str, Any]) -> dict[str, Any]:
@@ -50,6 +52,21 @@ def _take_main(package: dict[str, Any]) -> dict[str, Any]:
     return package
 
 
+def give_embeds(packages: list[dict[str, Any]]) -> None:
+    """Give the packages of tests what their test files embed: `go list` says it of `p` alone."""
+    said = {p["ImportPath"]: [p.pop(name, None) or [] for name in _EMBEDS] for p in packages}
+    for package in packages:
+        path, _, test = package["ImportPath"].partition(" [")
+        tested = test[: -len(".test]")]
+        if not tested or tested not in said:
+            continue
+        inside, outside = said[tested]
+        if path == tested and inside:
+            package["EmbedPatterns"] = [*(package.get("EmbedPatterns") or []), *inside]
+        elif path == f"{tested}_test" and outside:
+            package["EmbedPatterns"] = outside
+
+
 def main(request: Mapping[str, Any]) -> None:
     """Ask for each config, several at once, and write the shared table."""
     directory, goroot = request["module_dir"], request["goroot"]
@@ -59,10 +76,9 @@ def main(request: Mapping[str, Any]) -> None:
     def ask(config: Mapping[str, Any]) -> list[dict[str, Any]]:
         plain = settings_of(config)
         settings = _TestSettings(**{f.name: getattr(plain, f.name) for f in fields(plain)})
-        found = list_packages(
-            settings, goroot, directory, request["patterns"], mod_cache=mod_cache
-        )
+        found = list_packages(settings, goroot, directory, request["patterns"], mod_cache=mod_cache)
         found = [trim_package(_take_main(p), directory, mod_cache) for p in found]
+        give_embeds(found)
         mark_cgo([p for p in found if not is_variant(p["ImportPath"])], plain, request)
         vendored = any(p["Kind"] == "third-party" and "vendor" in p["Dir"] for p in found)
         for package in found:

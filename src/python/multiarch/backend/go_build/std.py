@@ -113,8 +113,7 @@ async def build_layer(request: LayerProcess) -> Layer:
 async def build_std(request: StdLayerRequest, toolchain: GoToolchain) -> Layer:
     settings = request.variant.settings
     lower = await MultiGet(
-        Get(Layer, StdLayerRequest(request.variant, group))
-        for group in lower_groups(request.group)
+        Get(Layer, StdLayerRequest(request.variant, group)) for group in lower_groups(request.group)
     )
     mounts = {
         **toolchain_mounts(toolchain, goroot=True),

@@ -34,7 +34,7 @@ from multiarch.backend.c_target_types import BinaryPlatformField
 from multiarch.backend.command_line import CommandLine, NamedToRun, NamedToRunField
 from multiarch.backend.go_build.binaries import GoBinary, GoBinaryRequest
 from multiarch.backend.go_build.compile import CompileFailure
-from multiarch.backend.go_build.graph import ModuleGraph, ModuleGraphRequest
+from multiarch.backend.go_build.graph import ModuleGraph, ModuleGraphRequest, PackageGraph
 from multiarch.backend.go_build.link import BuildBinaryRequest, BuiltBinary, main_package
 from multiarch.backend.go_cross_binary.target_types import (
     ExcludeField,
@@ -92,7 +92,7 @@ def platform_targets(
     union_membership: UnionMembership,
     platform_target: type[Target],
     named_target: type[Target] | None = None,
-    named: NamedToRun = NamedToRun(frozenset()),
+    named: NamedToRun | None = None,
 ) -> GeneratedTargets:
     """Generate one target per platform of the matrix, with what `overrides` says of each.
 
@@ -112,7 +112,7 @@ def platform_targets(
         [
             (
                 named_target
-                if named_target is not None and named.has(address, str(platform))
+                if named_target and named and named.has(address, str(platform))
                 else platform_target
             )(
                 {
@@ -152,11 +152,12 @@ class SourceOwners:
     packages: dict[str, Address]
     others: dict[str, Address]
     modules: dict[str, Address]
+    tests: dict[str, Address]
 
 
 @rule(level=LogLevel.DEBUG)
 async def map_source_owners(targets: AllTargets) -> SourceOwners:
-    packages, others, modules = {}, {}, {}
+    packages, others, modules, tests = {}, {}, {}, {}
     for target in targets:
         if target.has_field(GoSourcesSourcesField):
             name = target.address.generated_name or ""
@@ -168,9 +169,33 @@ async def map_source_owners(targets: AllTargets) -> SourceOwners:
                 modules[base] = target.address
             elif kind == "files":
                 others[directory] = target.address
+            elif kind == "tests":
+                tests[directory] = target.address
             elif not kind:
                 packages[directory] = target.address
-    return SourceOwners(packages, others, modules)
+    return SourceOwners(packages, others, modules, tests)
+
+
+def owners_of(
+    graph: PackageGraph, module: str, roots: Iterable[str], owners: SourceOwners
+) -> set[Address]:
+    """The targets that hold the sources of some packages and of all that they import."""
+    found: set[Address] = set()
+    if module in owners.modules:
+        found.add(owners.modules[module])
+    for path in closure(graph.packages, roots):
+        package = graph.packages[path]
+        if package.kind == "std":
+            continue
+        if package.dir in owners.packages:
+            found.add(owners.packages[package.dir])
+        for file in package.embed_files:
+            directory = posixpath.dirname(posixpath.join(package.dir, file))
+            while directory and directory not in owners.others:
+                directory = posixpath.dirname(directory)
+            if directory in owners.others:
+                found.add(owners.others[directory])
+    return found
 
 
 @dataclass(frozen=True)
@@ -198,21 +223,7 @@ async def infer_binary_dependencies(
     main = main_package(graph, binary)
     if main is None:
         return InferredDependencies([])
-    found: dict[Address, None] = {}
-    if binary.module in owners.modules:
-        found[owners.modules[binary.module]] = None
-    for path in closure(graph.packages, [main.import_path]):
-        package = graph.packages[path]
-        if package.kind == "std":
-            continue
-        if package.dir in owners.packages:
-            found[owners.packages[package.dir]] = None
-        for file in package.embed_files:
-            directory = posixpath.dirname(posixpath.join(package.dir, file))
-            while directory and directory not in owners.others:
-                directory = posixpath.dirname(directory)
-            if directory in owners.others:
-                found[owners.others[directory]] = None
+    found = owners_of(graph, binary.module, [main.import_path], owners)
     return InferredDependencies(sorted(found))
 
 

@@ -197,7 +197,7 @@ class GoCrossBinaryPlatformTarget(Target):
 class NamedGoCrossBinaryPlatformTarget(GoCrossBinaryPlatformTarget):
     """The same binary, while `pants run` runs it by its own address: it may be a foreign one."""
 
-    core_fields = (*GoCrossBinaryPlatformTarget.core_fields, NamedToRunField)
+    core_fields = (*GoCrossBinaryPlatformTarget.core_fields, NamedToRunField)  # type: ignore[assignment]
 
 
 class GoCrossBinaryTarget(TargetGenerator):

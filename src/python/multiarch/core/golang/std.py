@@ -97,7 +97,7 @@ def group_of(packages: Mapping[str, Package]) -> dict[str, int]:
     return groups
 
 
-def test_group_of(packages: Mapping[str, Package]) -> dict[str, int]:
+def groups_for_tests(packages: Mapping[str, Package]) -> dict[str, int]:
     """The same for a graph of tests, which lists TEST_PATTERNS too."""
     groups = group_of(packages)
     for path in closure(packages, TEST_PATTERNS):

@@ -69,8 +69,9 @@ def parse(text: str) -> tuple[TestCase, ...]:
 
 
 def readable(text: str) -> str:
-    """What the binary printed, without the marks."""
-    return text.replace(MARK, "")
+    """What the binary printed as `go test -v` shows it: without what only programs read."""
+    lines = text.split("\n")
+    return "\n".join(f.lstrip(MARK) for f in lines if not f.startswith(f"{MARK}=== NAME"))
 
 
 def junit_xml(title: str, cases: Iterable[TestCase], *, failure: str = "") -> bytes:

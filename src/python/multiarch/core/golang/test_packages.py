@@ -43,7 +43,7 @@ def file_stem(import_path: str) -> str:
     return import_path.replace(" [", "+").replace("]", "")
 
 
-def test_main(package: Package) -> Package:
+def generated_main(package: Package) -> Package:
     """The generated main package, whose file is written into the scratch directory."""
     return replace(package, dir=WORK, go_files=(MAIN_FILE,), embed_patterns=(), embed_files=())
 
@@ -63,7 +63,7 @@ def as_compiled(package: Package) -> Package:
     )
 
 
-def test_flags(package: Package) -> tuple[str, ...]:
+def trim_flags(package: Package) -> tuple[str, ...]:
     """What the compiler gets after its other flags: -trimpath again, whose last value counts.
 
     The external test package is shown under the path of the package it tests, the generated main
@@ -78,7 +78,7 @@ def test_flags(package: Package) -> tuple[str, ...]:
     return ()
 
 
-def tested_package(packages: Mapping[str, Package], directory: str) -> Package | None:
+def package_under_test(packages: Mapping[str, Package], directory: str) -> Package | None:
     """The package of a directory, as it is without tests."""
     for package in packages.values():
         external = package.name.endswith("_test") and package.import_path.endswith("_test")
