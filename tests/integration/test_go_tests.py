@@ -67,9 +67,12 @@ def test_a_test_that_fails_on_big_endian_fails_there_alone(repository: Repositor
         for line in again
         if "[" not in line and ".test " not in line and "third-party" not in line
     ], again
-    assert sorted(line for line in again if "third-party" in line) == [
-        f"Compile 1 third-party packages of the tests of . for {p}" for p in tested_module.PLATFORMS
-    ]
+    # The tests of the program have other build tags, and so a layer of their own.
+    assert {line for line in again if "third-party" in line} == {
+        f"Compile {count} third-party packages of the tests of . for {platform}"
+        for platform in tested_module.PLATFORMS
+        for count in (1, 2)
+    }
     passed = {"TestNext", "TestNext/one", "TestFiles", "TestMirror", "ExampleNext", "TestByteOrder"}
     (little,) = (cases(repository.root, f"calc.{n}") for n in names(repository.root, "amd64"))
     assert little == {**dict.fromkeys(passed, ""), "TestSkipped": "skipped"}

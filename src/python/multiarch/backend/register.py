@@ -24,6 +24,7 @@ from multiarch.backend.c_cross_binary.target_types import (
 from multiarch.backend.check import rules as check
 from multiarch.backend.go_build import (
     binaries,
+    candidates,
     cgo,
     compile,
     graph,
@@ -86,6 +87,7 @@ def rules() -> Iterable[object]:
     """All rules."""
     modules = (
         binaries,
+        candidates,
         cgo,
         compile,
         graph,
