@@ -1,4 +1,4 @@
-"""Prints one summary at the end of a run, from what the package rules say they delivered.
+"""Prints one summary at the end of a run, and writes a page about it, from what rules delivered.
 
 A rule whose answer was remembered does not run again, so the rows come from a rule that is
 computed anew in each run, and reach the end of the run as its workunit's metadata.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from pants.engine.engine_aware import EngineAwareReturnType
@@ -24,12 +25,15 @@ from pants.engine.streaming_workunit_handler import (
 from pants.engine.unions import UnionRule
 from pants.util.logging import LogLevel
 
+from multiarch.backend.subsystems.multiarch import MultiarchSubsystem
+from multiarch.core.report import Report, ReportCell, Span, render_report, sizes_of
 from multiarch.core.summary import Notice, SummaryRow, render, render_notices
 
 logger = logging.getLogger(__name__)
 
 _KEY = "multiarch_summary_row"
 _NOTICES = "multiarch_notices"
+_CELLS = "multiarch_report_cells"
 
 
 @dataclass(frozen=True)
@@ -47,9 +51,10 @@ class DeliveryRequest:
 
 @dataclass(frozen=True)
 class Delivery(EngineAwareReturnType):
-    """A row of the summary."""
+    """A row of the summary; `seconds` is how long its last process took when it ran."""
 
     row: SummaryRow
+    seconds: float = 0.0
 
     def cacheable(self) -> bool:
         """Never: each run has its own summary."""
@@ -57,7 +62,12 @@ class Delivery(EngineAwareReturnType):
 
     def metadata(self) -> dict[str, Any]:
         """Carries the row to the end of the run."""
-        return {_KEY: asdict(self.row)}
+        row = self.row
+        state = "built" if row.built else "cached"
+        cell = ReportCell(
+            row.kind, row.target, row.platform, state, self.seconds, row.size, row.digest
+        )
+        return {_KEY: asdict(row), _CELLS: [asdict(cell)]}
 
 
 @rule(desc="Deliver", level=LogLevel.DEBUG)
@@ -72,8 +82,42 @@ async def deliver(request: DeliveryRequest, run_id: RunId) -> Delivery:
             request.digest,
             built=any(run.source(run_id) == ran for run in request.runs),
             note=request.note,
-        )
+        ),
+        seconds=sum(seconds_of(run) for run in request.runs),
     )
+
+
+def seconds_of(run: ProcessResultMetadata | None) -> float:
+    """How long a process took when it ran, be it in this run or before."""
+    return (run.total_elapsed_ms or 0) / 1000 if run else 0.0
+
+
+@dataclass(frozen=True)
+class ReportRequest:
+    """What the page about this run is to show."""
+
+    cells: tuple[ReportCell, ...]
+
+
+@dataclass(frozen=True)
+class Reported(EngineAwareReturnType):
+    """Cells of the page."""
+
+    cells: tuple[ReportCell, ...]
+
+    def cacheable(self) -> bool:
+        """Never: each run has its own page."""
+        return False
+
+    def metadata(self) -> dict[str, Any]:
+        """Carries the cells to the end of the run."""
+        return {_CELLS: [asdict(cell) for cell in self.cells]}
+
+
+@rule(desc="Report", level=LogLevel.DEBUG)
+async def give_report(request: ReportRequest, run_id: RunId) -> Reported:
+    del run_id
+    return Reported(request.cells)
 
 
 @dataclass(frozen=True)
@@ -104,12 +148,41 @@ async def give_notice(request: NoticesRequest, run_id: RunId) -> Notices:
     return Notices(request.notices)
 
 
-class SummaryCallback(WorkunitsCallback):
-    """Collects rows while the run goes on and prints them when it ends."""
+def _span(workunit: dict[str, Any]) -> tuple[str, float, float] | None:
+    """The description, start and time of a process; None for any other workunit."""
+    if workunit.get("name") != "process" or "duration_secs" not in workunit:
+        return None
+    start = workunit["start_secs"] + workunit["start_nanos"] / 1e9
+    seconds = workunit["duration_secs"] + workunit["duration_nanos"] / 1e9
+    return str(workunit.get("description") or "a process"), start, seconds
 
-    def __init__(self) -> None:
+
+def notice_cells(notices: Iterable[Notice]) -> list[ReportCell]:
+    """What was left out, or may fail, as the page shows it."""
+    return [
+        ReportCell(
+            "target",
+            notice.target,
+            notice.platform,
+            "failed" if notice.kind == "experimental" else "skipped",
+            log=f"{notice.kind}: {notice.reason}",
+        )
+        for notice in notices
+    ]
+
+
+class SummaryCallback(WorkunitsCallback):
+    """Collects rows while the run goes on, and prints them when it ends.
+
+    With the name of a file, it writes the page about the run there.
+    """
+
+    def __init__(self, report_file: str = "") -> None:
         self.rows: list[SummaryRow] = []
         self.notices: list[Notice] = []
+        self.cells: list[ReportCell] = []
+        self.spans: list[tuple[str, float, float]] = []
+        self.report_file = report_file
 
     @property
     def can_finish_async(self) -> bool:
@@ -129,6 +202,10 @@ class SummaryCallback(WorkunitsCallback):
             row = workunit.get("metadata", {}).get(_KEY)
             if row is not None:
                 self.rows.append(SummaryRow(**row))
+            cells = workunit.get("metadata", {}).get(_CELLS, ())
+            self.cells += [ReportCell(**cell) for cell in cells]
+            span = _span(workunit)
+            self.spans += [span] if span else []
             notices = workunit.get("metadata", {}).get(_NOTICES, ())
             self.notices += [Notice(**notice) for notice in notices]
         if finished and self.rows:
@@ -136,6 +213,25 @@ class SummaryCallback(WorkunitsCallback):
         if finished:
             for text in render_notices(self.notices):
                 logger.warning("%s", text)
+        if finished and self.report_file:
+            self.write_report(Path(self.report_file))
+
+    def write_report(self, file: Path) -> None:
+        """Write the page, if this run has anything to show."""
+        cells = (*self.cells, *notice_cells(self.notices))
+        if not cells:
+            return
+        first = min((start for _, start, _ in self.spans), default=0.0)
+        spans = tuple(Span(text, start - first, seconds) for text, start, seconds in self.spans)
+        try:
+            before = sizes_of(file.read_text(errors="replace")) if file.is_file() else {}
+            page = render_report(Report("Multi-platform build", cells, spans, before))
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(page)
+        except OSError as error:
+            logger.warning("[multiarch].report_file: the page was not written: %s", error)
+            return
+        logger.info("Wrote %s", file)
 
 
 @dataclass(frozen=True)
@@ -144,8 +240,11 @@ class SummaryCallbackFactoryRequest:
 
 
 @rule
-async def construct_summary_callback(_: SummaryCallbackFactoryRequest) -> WorkunitsCallbackFactory:
-    return WorkunitsCallbackFactory(SummaryCallback)
+async def construct_summary_callback(
+    _: SummaryCallbackFactoryRequest, multiarch: MultiarchSubsystem
+) -> WorkunitsCallbackFactory:
+    file = multiarch.report_file
+    return WorkunitsCallbackFactory(lambda: SummaryCallback(file))
 
 
 def rules() -> Iterable[object]:

@@ -34,7 +34,7 @@ from multiarch.backend.go_build.std import PGO_FILE, Layer, Variant
 from multiarch.backend.go_cross_binary.rules import deactivated
 from multiarch.backend.go_cross_binary.target_types import GoBinaryPlatformField
 from multiarch.backend.platforms import SupportToday
-from multiarch.backend.summary import Notices, NoticesRequest
+from multiarch.backend.summary import Notices, NoticesRequest, Reported, ReportRequest
 from multiarch.core.golang.check_report import (
     CheckedPlatform,
     CheckFailure,
@@ -44,6 +44,7 @@ from multiarch.core.golang.check_report import (
 from multiarch.core.golang.packages import closure, import_chain
 from multiarch.core.golang.remedies import remedy
 from multiarch.core.platforms import Platform
+from multiarch.core.report import ReportCell
 from multiarch.core.summary import Notice
 
 
@@ -183,6 +184,17 @@ async def check_go(request: GoCheckRequest, today: SupportToday) -> CheckResults
     )
     failures = [f for one in checked for f in one.failures]
     text = render_check(failures, [one.counts for one in checked], support)
+    cells = [
+        ReportCell(
+            "check",
+            module or ".",
+            str(one.counts.platform),
+            "failed" if one.failures else "passed",
+            log="\n\n".join(f"{f.import_path}:\n{f.message}" for f in one.failures),
+        )
+        for (module, _), one in zip(groups, checked)
+    ]
+    await Get(Reported, ReportRequest(tuple(cells)))
     fatal = any(support.fails_on(f.platform) for f in failures)
     return CheckResults(
         [CheckResult(exit_code=int(fatal), stdout=text, stderr="")], checker_name=request.tool_name

@@ -48,13 +48,21 @@ from multiarch.backend.go_cross_binary.target_types import (
 )
 from multiarch.backend.go_module.target_types import GoSourcesSourcesField
 from multiarch.backend.platforms import PlatformMatrix, SupportToday
-from multiarch.backend.summary import Delivery, DeliveryRequest, Notices, NoticesRequest
+from multiarch.backend.summary import (
+    Delivery,
+    DeliveryRequest,
+    Notices,
+    NoticesRequest,
+    Reported,
+    ReportRequest,
+)
 from multiarch.core.emulation import qemu_settings
 from multiarch.core.errors import MultiarchError
 from multiarch.core.golang.failures import report
 from multiarch.core.golang.ownership import MODULE_FILES_NAME
 from multiarch.core.golang.packages import closure
 from multiarch.core.platforms import Platform, PlatformError, host_platform
+from multiarch.core.report import ReportCell
 from multiarch.core.summary import Notice
 from multiarch.core.support import Support
 from multiarch.tools.engines.host import EngineMissing, Host
@@ -274,9 +282,10 @@ class FailureReportRequest:
 
 @dataclass(frozen=True)
 class FailureReport:
-    """Each failure once, with its platforms."""
+    """Each failure once, with its platforms; `cells` are for the page about the run."""
 
     failures: tuple[CompileFailure, ...]
+    cells: tuple[ReportCell, ...]
 
 
 @dataclass(frozen=True)
@@ -300,7 +309,18 @@ async def report_failures(request: FailureReportRequest) -> FailureReport:
     built = await MultiGet(
         Get(BuiltBinary, BuildBinaryRequest(b)) for b in binaries if b.module == request.module
     )
-    return FailureReport(tuple(dict.fromkeys(f for b in built for f in b.failures)))
+    cells = (
+        ReportCell(
+            "binary",
+            str(b.binary.address.maybe_convert_to_target_generator()),
+            str(b.binary.platform),
+            "failed",
+            log="\n\n".join(f"{f.import_path}:\n{f.message}" for f in b.failures),
+        )
+        for b in built
+        if b.failures
+    )
+    return FailureReport(tuple(dict.fromkeys(f for b in built for f in b.failures)), tuple(cells))
 
 
 def deactivated(support: Support, address: Address, platform: Platform) -> tuple[Notice, ...]:
@@ -361,6 +381,7 @@ async def package_binary(field_set: PackageBinaryFieldSet, today: SupportToday) 
         # every failure once with all its platforms.
         requested = await Get(RequestedBinaries)
         found = await Get(FailureReport, FailureReportRequest(binary.module, requested.addresses))
+        await Get(Reported, ReportRequest(found.cells))
         fatal = [f for f in found.failures if support.fails_on(Platform.parse(f.platform))]
         raise failed(fatal or built.failures)
     return await packaged_binary(built, support)
