@@ -149,8 +149,9 @@ async def give_notice(request: NoticesRequest, run_id: RunId) -> Notices:
 
 
 def _span(workunit: dict[str, Any]) -> tuple[str, float, float] | None:
-    """The description, start and time of a process; None for any other workunit."""
-    if workunit.get("name") != "process" or "duration_secs" not in workunit:
+    """The description, start and time of a process that ran; None for any other workunit."""
+    ran = workunit.get("name") in ("run_local_process", "run_remote_process")
+    if not ran or "duration_secs" not in workunit:
         return None
     start = workunit["start_secs"] + workunit["start_nanos"] / 1e9
     seconds = workunit["duration_secs"] + workunit["duration_nanos"] / 1e9
