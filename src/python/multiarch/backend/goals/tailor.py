@@ -260,13 +260,8 @@ def _image(
     list_name = f"list-{suffix}" if suffix else "list"
     return [
         *found,
-        PutativeTarget.for_target_type(
-            MultiarchImageTarget,
-            path=directory,
-            name=name,
-            triggering_sources=(base,),
-            kwargs=kwargs,
-        ),
+        # Made by hand: its source is a field of the targets that it generates.
+        PutativeTarget(directory, name, MultiarchImageTarget.alias, (), (), kwargs=kwargs),
         PutativeTarget.for_target_type(
             ManifestListTarget,
             path=directory,
