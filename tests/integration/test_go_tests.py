@@ -121,6 +121,14 @@ def test_a_program_that_ends_early(repository: Repository, text: str, said: list
         assert "Traceback (" not in run.stderr
         for part in said:
             assert part in run.stderr
+        if text == tested_module.BROKEN:
+            checked = repository.pants("check", "::", check=False).stderr
+            assert "tested/plain.test] does not compile on linux/amd64, linux/s390x:" in checked
+            assert checked.count("undefined: missing") == 1
+            # Of calc and of the program: each package that its test changes, and the main package.
+            assert "linux/s390x  6 packages clean, 1 package failed, 1 package not reached" in (
+                checked
+            )
     finally:
         file.unlink()
 

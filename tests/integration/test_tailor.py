@@ -48,7 +48,7 @@ def test_what_tailor_writes_builds_unedited(tmp_path: Path) -> None:
             "tailor: no multiarch_image for cmd/hello/Dockerfile.full: it stands on debian:12, "
             "which needs an `image_base`."
         ) in said
-        assert (tmp_path / "BUILD").read_text() == 'go_module(\n    name="mod",\n)\n'
+        assert (tmp_path / "BUILD").read_text() == 'go_module(\n    name="root",\n)\n'
         written = (tmp_path / "cmd/hello/BUILD").read_text()
         for stanza in (
             "# The platforms of .goreleaser.yaml.\ngo_cross_binary(\n"

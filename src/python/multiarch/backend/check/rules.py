@@ -13,7 +13,7 @@ from pants.engine.target import FieldSet
 from pants.engine.unions import UnionRule
 from pants.util.logging import LogLevel
 
-from multiarch.backend.check import vet
+from multiarch.backend.check import tests, vet
 from multiarch.backend.check.vet import VetRequest, VettedPackage
 from multiarch.backend.go_build.binaries import GoBinary, GoBinaryRequest
 from multiarch.backend.go_build.compile import (
@@ -202,4 +202,9 @@ async def check_go(request: GoCheckRequest, today: SupportToday) -> CheckResults
 
 
 def rules() -> Iterable[object]:
-    return (*collect_rules(), *vet.rules(), UnionRule(CheckRequest, GoCheckRequest))
+    return (
+        *collect_rules(),
+        *tests.rules(),
+        *vet.rules(),
+        UnionRule(CheckRequest, GoCheckRequest),
+    )
