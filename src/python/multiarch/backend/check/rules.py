@@ -34,7 +34,7 @@ from multiarch.backend.go_build.std import PGO_FILE, Layer, Variant
 from multiarch.backend.go_cross_binary.rules import deactivated
 from multiarch.backend.go_cross_binary.target_types import GoBinaryPlatformField
 from multiarch.backend.platforms import SupportToday
-from multiarch.backend.summary import Notices, NoticesRequest, Reported, ReportRequest
+from multiarch.backend.summary import NoticesRequest, Said
 from multiarch.core.golang.check_report import (
     CheckedPlatform,
     CheckFailure,
@@ -168,8 +168,8 @@ async def check_go(request: GoCheckRequest, today: SupportToday) -> CheckResults
         skipped += notices
         if not notices:
             wanted.append(field_set.address)
-    await Get(Notices, NoticesRequest(tuple(skipped)))
     if not wanted:
+        await Get(Said, NoticesRequest(request.tool_name, tuple(skipped)))
         return CheckResults([], checker_name=request.tool_name)
     binaries = await MultiGet(Get(GoBinary, GoBinaryRequest(a)) for a in wanted)
     profiles = await MultiGet(Get(Profile, ProfileRequest(b.main)) for b in binaries)
@@ -194,7 +194,7 @@ async def check_go(request: GoCheckRequest, today: SupportToday) -> CheckResults
         )
         for (module, _), one in zip(groups, checked)
     ]
-    await Get(Reported, ReportRequest(tuple(cells)))
+    await Get(Said, NoticesRequest(request.tool_name, tuple(skipped), tuple(cells)))
     fatal = any(support.fails_on(f.platform) for f in failures)
     return CheckResults(
         [CheckResult(exit_code=int(fatal), stdout=text, stderr="")], checker_name=request.tool_name

@@ -20,7 +20,7 @@ from multiarch.backend.go_build.tests import GoTest, GoTestRequest
 from multiarch.backend.go_cross_binary.rules import deactivated
 from multiarch.backend.go_cross_test.target_types import GoTestPlatformField
 from multiarch.backend.platforms import SupportToday
-from multiarch.backend.summary import Notices, NoticesRequest, Reported, ReportRequest
+from multiarch.backend.summary import NoticesRequest, Said
 from multiarch.core.golang.check_report import CheckedPlatform, CheckFailure, render_check
 from multiarch.core.golang.packages import closure
 from multiarch.core.golang.test_packages import is_variant
@@ -102,8 +102,8 @@ async def check_go_tests(request: GoTestCheckRequest, today: SupportToday) -> Ch
         skipped += notices
         if not notices:
             wanted.append(field_set.address)
-    await Get(Notices, NoticesRequest(tuple(skipped)))
     if not wanted:
+        await Get(Said, NoticesRequest(request.tool_name, tuple(skipped)))
         return CheckResults([], checker_name=request.tool_name)
     tests = await MultiGet(Get(GoTest, GoTestRequest(a)) for a in wanted)
     checked = await MultiGet(Get(CheckedTest, CheckTestRequest(test)) for test in tests)
@@ -117,7 +117,7 @@ async def check_go_tests(request: GoTestCheckRequest, today: SupportToday) -> Ch
         )
         for test, one in zip(tests, checked)
     )
-    await Get(Reported, ReportRequest(cells))
+    await Get(Said, NoticesRequest(request.tool_name, tuple(skipped), cells))
     failures = [f for one in checked for f in one.failures]
     text = render_check(failures, [one.counts for one in checked], support)
     fatal = any(support.fails_on(f.platform) for f in failures)

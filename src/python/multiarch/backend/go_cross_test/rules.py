@@ -81,13 +81,7 @@ from multiarch.backend.image.runs import ENGINE_CACHE, EngineHost, EngineHostReq
 from multiarch.backend.platforms import PlatformMatrix, SupportToday
 from multiarch.backend.sandbox import SHELL_PATH, ToolProcess, request_json
 from multiarch.backend.subsystems.multiarch_go_test import MultiarchGoTestSubsystem
-from multiarch.backend.summary import (
-    Notices,
-    NoticesRequest,
-    Reported,
-    ReportRequest,
-    seconds_of,
-)
+from multiarch.backend.summary import NoticesRequest, Said, seconds_of
 from multiarch.core.golang.failures import report
 from multiarch.core.golang.test_output import binary_flags
 from multiarch.core.golang.test_packages import files_for_tests
@@ -331,8 +325,10 @@ async def test_go(
     field_set, support = batch.single_element, today.support
     address, platform = field_set.address, Platform.parse(field_set.platform.value or "")
     nothing = TestResult.no_tests_found(address, options.output)
+    # What `package` says of the same target is said by the target itself.
+    subject = f"the tests {address}"
     if skipped := deactivated(support, address, platform):
-        await Get(Notices, NoticesRequest(skipped))
+        await Get(Said, NoticesRequest(subject, skipped))
         return nothing
     test = await Get(GoTest, GoTestRequest(address))
     built = (await Get(BuiltTest, BuildTestRequest(test))).binary
@@ -350,17 +346,17 @@ async def test_go(
             host = await Get(EngineHost, EngineHostRequest())
             if not host.missing_is_error:
                 left_out = Notice("left out", str(address), str(platform), f"{address}: {problem}")
-                await Get(Notices, NoticesRequest((left_out,)))
+                await Get(Said, NoticesRequest(subject, (left_out,)))
                 return nothing
         text += f"{problem}\n" if problem else ""
         found = await Get(Snapshot, Digest, result.output_digest)
         if options.report and found.files:
             reports = await _renamed(found.digest, f"{address.path_safe_spec}.xml")
     cell = test_cell(test, text, is_failed=is_failed, run=result, run_id=run_id)
-    await Get(Reported, ReportRequest((cell,)))
-    if is_failed and support.is_experimental(platform):
-        notice = Notice("experimental", str(address), str(platform), text.strip())
-        await Get(Notices, NoticesRequest((notice,)))
+    excused = is_failed and support.is_experimental(platform)
+    notice = Notice("experimental", str(address), str(platform), text.strip())
+    await Get(Said, NoticesRequest(subject, (notice,) if excused else (), (cell,)))
+    if excused:
         return nothing
     return _shown(field_set, options, text, is_failed=is_failed, run=result, reports=reports)
 
@@ -384,14 +380,14 @@ class PackageTestFieldSet(PackageFieldSet):
 async def package_test(field_set: PackageTestFieldSet, today: SupportToday) -> BuiltPackage:
     support, platform = today.support, Platform.parse(field_set.platform.value or "")
     if skipped := deactivated(support, field_set.address, platform):
-        await Get(Notices, NoticesRequest(skipped))
+        await Get(Said, NoticesRequest(str(field_set.address), skipped))
         return BuiltPackage(EMPTY_DIGEST, ())
     test = await Get(GoTest, GoTestRequest(field_set.address))
     built = (await Get(BuiltTest, BuildTestRequest(test))).binary
     if built is None:
         reason = f"{field_set.address}: the package has no tests on {platform}"
         notice = Notice("left out", str(field_set.address), str(platform), reason)
-        await Get(Notices, NoticesRequest((notice,)))
+        await Get(Said, NoticesRequest(str(field_set.address), (notice,)))
         return BuiltPackage(EMPTY_DIGEST, ())
     if built.failures and support.is_experimental(platform):
         return await not_packaged(built)
