@@ -20,9 +20,10 @@ from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import Target
 from pants.util.logging import LogLevel
 
+from multiarch.backend.command_line import NamedToRunField
 from multiarch.backend.image.assembly import build_platform
 from multiarch.backend.image.built_image import BuildImageRequest, BuiltImage
-from multiarch.backend.image.target_types import ImagePlatformField, NamedToRunField
+from multiarch.backend.image.target_types import ImagePlatformField
 from multiarch.backend.sandbox import ToolSources, ToolSourcesRequest, request_json
 from multiarch.core.errors import MultiarchError
 from multiarch.core.platforms import Platform
