@@ -82,7 +82,7 @@ def main(folder: Path, environment: Mapping[str, str]) -> None:
 
 
 def run(main: Any) -> int:
-    """Call a program that talks to registries; 1 and a message on an error, 130 when interrupted."""
+    """Call a program that talks to registries; returns its exit code, 130 when interrupted."""
     try:
         main(Path(sys.argv[1]).parent, os.environ)
     except MultiarchError as error:

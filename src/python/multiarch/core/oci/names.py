@@ -1,4 +1,4 @@
-"""Names of images in a registry: a list's own tags, and what each of its images is called besides."""
+"""Names in a registry: a list's own tags, and what each of its images is called besides."""
 
 from __future__ import annotations
 

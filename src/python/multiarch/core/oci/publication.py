@@ -282,8 +282,8 @@ def transfers(
     """How each absent blob gets to its repository: sent once to a registry, else mounted."""
     sources: dict[tuple[str, str], Reference] = {}
     for name, digest in sorted(present):
-        registry, _, repository = name.partition("/")
-        sources.setdefault((registry, digest), Reference(registry, repository))
+        registry, _, path = name.partition("/")
+        sources.setdefault((registry, digest), Reference(registry, path))
     found, sent = [], set()
     for repository, blob in absent:
         key = (repository.registry, blob.digest)

@@ -141,7 +141,7 @@ class Client:
             try:
                 response = self.exchange(method, url, authorization, headers, data)
             finally:
-                if hasattr(data, "close"):
+                if data is not None and hasattr(data, "close"):
                     data.close()
             if response.status_code in expected:
                 unread = method == "GET" or (response.status_code >= 400 and method != "HEAD")

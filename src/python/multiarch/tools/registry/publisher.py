@@ -199,9 +199,7 @@ class Publisher:
                 "somebody else publishes under this tag at the same time."
             )
 
-    def each(
-        self, work: Callable[[_Item], _Found], items: Sequence[_Item]
-    ) -> tuple[_Found, ...]:
+    def each(self, work: Callable[[_Item], _Found], items: Sequence[_Item]) -> tuple[_Found, ...]:
         """Do the same for all items, several at once; the first failure ends the others."""
         if not items:
             return ()
@@ -256,7 +254,8 @@ def signer(
             ) from error
         if code != 0:
             raise MultiarchError(
-                f"`[multiarch-publish] sign_command` ended with {code} for {text}. No tag was moved."
+                f"`[multiarch-publish] sign_command` ended with {code} for {text}. No tag was "
+                "moved."
             )
 
     return sign
