@@ -7,7 +7,15 @@ from collections.abc import Iterable
 from pants.backend.python.util_rules import pex
 from pants.engine.target import Target
 
-from multiarch.backend import c_toolchain, go_toolchain, platforms, relocation, sandbox, summary
+from multiarch.backend import (
+    c_toolchain,
+    go_toolchain,
+    platforms,
+    publication,
+    relocation,
+    sandbox,
+    summary,
+)
 from multiarch.backend.c_cross_binary import rules as c_cross_binary
 from multiarch.backend.c_cross_binary.target_types import (
     CCrossBinaryPlatformTarget,
@@ -24,6 +32,7 @@ from multiarch.backend.go_module import rules as go_module
 from multiarch.backend.go_module.target_types import GoModuleTarget, GoSourcesTarget
 from multiarch.backend.goals import load_image, tailor, update_image_lock
 from multiarch.backend.goals import platforms as platforms_goal
+from multiarch.backend.image import publish as publish_image
 from multiarch.backend.image import rules as image
 from multiarch.backend.image.target_types import (
     ImageBaseTarget,
@@ -34,6 +43,7 @@ from multiarch.backend.image.target_types import (
 from multiarch.backend.image_test import rules as image_test
 from multiarch.backend.image_test.target_types import ImageTestPlatformTarget, ImageTestTarget
 from multiarch.backend.lint import atomics, text_rules
+from multiarch.backend.manifest_list import publish as publish_manifest_list
 from multiarch.backend.manifest_list import rules as manifest_list
 from multiarch.backend.manifest_list.target_types import ManifestListTarget
 
@@ -72,6 +82,9 @@ def rules() -> Iterable[object]:
         image,
         image_test,
         manifest_list,
+        publication,
+        publish_image,
+        publish_manifest_list,
         tailor,
         load_image,
         update_image_lock,
