@@ -30,7 +30,7 @@ from multiarch.backend.go_cross_binary.target_types import (
 )
 from multiarch.backend.go_module import rules as go_module
 from multiarch.backend.go_module.target_types import GoModuleTarget, GoSourcesTarget
-from multiarch.backend.goals import load_image, tailor, update_image_lock
+from multiarch.backend.goals import load_image, promote, tailor, update_image_lock
 from multiarch.backend.goals import platforms as platforms_goal
 from multiarch.backend.image import publish as publish_image
 from multiarch.backend.image import rules as image
@@ -87,6 +87,7 @@ def rules() -> Iterable[object]:
         publish_manifest_list,
         tailor,
         load_image,
+        promote,
         update_image_lock,
         platforms_goal,
         check,

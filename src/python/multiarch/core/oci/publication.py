@@ -41,7 +41,7 @@ class Node:
         """What it is, for people."""
         if self.children:
             return "index"
-        return f"image {self.descriptor.platform}" if self.descriptor.platform else "image"
+        return f"image {self.descriptor.platform}" if self.descriptor.platform else "manifest"
 
 
 @dataclass(frozen=True)
@@ -132,6 +132,12 @@ def plan(root: Node, naming: Naming, *, where: str) -> Plan:
             tags.append(Tag(reference, naming.may_move(text)))
     _check_names(tags, where=where)
     return _ordered(placements, tags)
+
+
+def with_attached(found: Plan, repository: Reference, attached: Iterable[Node]) -> Plan:
+    """The plan with artifacts that refer to its manifests, in the same repository."""
+    placements = [Placement(repository, node) for node in attached]
+    return _ordered((*found.placements, *placements), found.tags)
 
 
 def merged(plans: Iterable[Plan], *, where: str) -> Plan:

@@ -29,6 +29,7 @@ from multiarch.core.oci.publication import (
 from multiarch.core.oci.reference import Reference
 from multiarch.tools.registry.client import Client
 from multiarch.tools.registry.contents import Contents, Stopped
+from multiarch.tools.registry.referrers import put_manifest
 from multiarch.tools.registry.repository import Repository
 from multiarch.tools.registry.transport import RegistryError, RegistrySettings
 
@@ -167,7 +168,8 @@ class Publisher:
         """Put a manifest by its digest."""
         descriptor = placement.node.descriptor
         data = self.contents.read(descriptor)
-        self.repository(placement.repository).put(descriptor.digest, data, descriptor.media_type)
+        repository = self.repository(placement.repository)
+        put_manifest(repository, descriptor.digest, data, descriptor.media_type)
         self.progress.bytes_sent(len(data))
         self.progress.count("manifests")
 
