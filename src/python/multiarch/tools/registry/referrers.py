@@ -6,6 +6,7 @@ Source: OCI distribution-spec 1.1, "Listing Referrers" and "Referrers Tag Schema
 from __future__ import annotations
 
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from multiarch.tools.registry.transport import RegistryError
 
 # How often the index of referrers is written again when somebody else wrote it in between.
 _TRIES = 5
+_ONE_AT_A_TIME = threading.Lock()
 
 
 def referrers(source: ImageSource, digest: str) -> tuple[Descriptor, ...]:
@@ -51,8 +53,14 @@ def referrers(source: ImageSource, digest: str) -> tuple[Descriptor, ...]:
 def record(repository: Repository, manifest: bytes) -> None:
     """Note an artifact under the tag of its subject's referrers, for a registry without the API.
 
+    A registry has no way to change an index in one step, so one artifact of this process at a time.
     Raises RegistryError when others write the tag all the time.
     """
+    with _ONE_AT_A_TIME:
+        _record(repository, manifest)
+
+
+def _record(repository: Repository, manifest: bytes) -> None:
     subject = parse_json(manifest, where=repository.name)["subject"]["digest"]
     tag = referrers_tag(subject)
     source = ImageSource(repository.client, repository.reference)
