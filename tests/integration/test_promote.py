@@ -201,6 +201,8 @@ def test_a_registry_with_the_api_gets_no_tag(
 
 
 def test_only_a_digest_gets_something_attached(registry: Registry, tmp_path: Path) -> None:
-    said = r"x:v1: an artifact is attached to a digest \(`@sha256:\.\.\.`\), not to a tag, which may"
+    said = (
+        r"x:v1: an artifact is attached to a digest \(`@sha256:\.\.\.`\), not to a tag, which may"
+    )
     with pytest.raises(MultiarchError, match=said):
         attached(tmp_path, f"{registry.name}/x:v1")
