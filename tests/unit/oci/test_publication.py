@@ -135,9 +135,10 @@ def test_one_name_for_two_images_is_an_error() -> None:
     )
     with pytest.raises(OciError, match=said):
         plan(LIST, naming(template="{repository}-all:{tag}"), where="x")
+    lists = (LIST, index(AMD64, name="other"))
+    plans = [plan(one, naming(template=""), where="x") for one in lists]
     with pytest.raises(OciError, match=r"team/hello:v1 would be"):
-        lists = (LIST, index(AMD64, name="other"))
-        merged([plan(one, naming(template=""), where="x") for one in lists], where="x")
+        merged(plans, where="x")
 
 
 def test_two_plans_are_one() -> None:
