@@ -48,7 +48,8 @@ def promoted(folder: Path, *copies: tuple[str, str], **changes: object) -> None:
     registries = sorted({name.partition("/")[0] for copy in copies for name in copy})
     request = {
         "copies": copies, "image_names": DEFAULT_IMAGE_NAMES, "movable_tags": [],
-        "insecure": registries, "ca_file": "", "dry_run": False, "sign_command": [], **changes,
+        "insecure": registries, "ca_file": "", "dry_run": False, "sign_command": [],
+        "journal": "", **changes,
     }  # fmt: skip
     (folder / "request.json").write_text(json.dumps(request))
     promote.main(folder, base_environment())

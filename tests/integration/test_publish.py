@@ -84,7 +84,7 @@ class Case:
             "address": "images:list", "layout": "layout", "tags": ["v1"], "nearby": {},
             "repository": f"{registry}/{self.repository}", "image_names": DEFAULT_IMAGE_NAMES,
             "movable_tags": [], "insecure": [registry], "ca_file": "", "dry_run": False,
-            "sign_command": [], **changes,
+            "sign_command": [], "journal": "", **changes,
         }  # fmt: skip
         (self.root / "request.json").write_text(json.dumps(request))
         publish.main(self.root, environment or base_environment())
@@ -161,6 +161,18 @@ def test_a_list_over_images_of_other_repositories_mounts_their_blobs(
     numbers = counted(capsys.readouterr().out)
     assert (numbers["blobs"], numbers["manifests"], numbers["mounted"]) == (0, 5, 8)
     assert registry.tag("mount/all", "v1") == case.digest
+
+
+def test_what_was_pushed_elsewhere_before_is_mounted(
+    registry: Registry, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = Case(tmp_path / "one", "journal/one", seed="journal")
+    two = Case(tmp_path / "two", "journal/two", seed="journal")
+    for case in (one, two):
+        case.publish(registry.name, journal="../pushed", image_names="")
+    first, second = capsys.readouterr().out.split("Publishing")[1:]
+    assert (counted(first)["blobs"], counted(first)["mounted"]) == (8, 0)
+    assert (counted(second)["blobs"], counted(second)["mounted"]) == (0, 8)
 
 
 def test_a_registry_that_mounts_nothing_is_sent_the_blobs(

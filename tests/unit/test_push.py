@@ -14,9 +14,11 @@ import requests
 import urllib3
 from multiarch.core.errors import MultiarchError
 from multiarch.core.oci.descriptor import OCI, Descriptor, digest_of
+from multiarch.core.oci.publication import Node, Placement
 from multiarch.core.oci.reference import Reference
 from multiarch.tools.registry.client import Client
 from multiarch.tools.registry.contents import Layout, Stored
+from multiarch.tools.registry.journal import Journal
 from multiarch.tools.registry.publisher import Publisher
 from multiarch.tools.registry.repository import Repository
 from multiarch.tools.registry.transport import RegistrySettings
@@ -177,7 +179,7 @@ def test_threads_fetch_one_token() -> None:
 
 def test_the_first_failure_ends_the_others() -> None:
     publisher = Publisher(
-        RegistrySettings(ENVIRONMENT), Layout(str(Path(__file__).parent), "x"), print
+        RegistrySettings(ENVIRONMENT), Layout(str(Path(__file__).parent), "x"), print, Journal(None)
     )
     started = []
 
@@ -193,9 +195,29 @@ def test_the_first_failure_ends_the_others() -> None:
     assert len(started) < 10
 
 
+def test_the_journal_keeps_the_last_place_of_a_blob(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("multiarch.tools.registry.journal._KEPT", 1000)
+    journal = Journal(tmp_path / "pushed")
+    assert journal.seen() == {}
+    for number in range(50):
+        blob = Descriptor.of(OCI.layer, str(number).encode())
+        journal.note([Placement(HELLO, Node(BLOB, (blob, BLOB)))])
+    seen = journal.seen()
+    assert seen[HELLO.registry, blob.digest] == HELLO
+    assert 5 < len(seen) < 20
+    assert (tmp_path / "pushed").stat().st_size < 3000
+    assert [file.name for file in tmp_path.iterdir()] == ["pushed"]
+    # Nobody needs it: neither one that is not there nor one that is damaged.
+    (tmp_path / "pushed").write_bytes(b"\xff\n@\nx")
+    assert journal.seen() == {}
+    Journal(tmp_path / "no/such/folder").note([Placement(HELLO, Node(BLOB, (BLOB,)))])
+
+
 def test_different_failures_are_all_named() -> None:
     publisher = Publisher(
-        RegistrySettings(ENVIRONMENT), Layout(str(Path(__file__).parent), "x"), print
+        RegistrySettings(ENVIRONMENT), Layout(str(Path(__file__).parent), "x"), print, Journal(None)
     )
     barrier = threading.Barrier(2, timeout=20)
 

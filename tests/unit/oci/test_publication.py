@@ -189,6 +189,13 @@ def test_a_blob_that_is_nearby_is_mounted() -> None:
     )
 
 
+def test_a_blob_that_was_pushed_before_is_nearby() -> None:
+    found = plan(image("linux/amd64", "one", "two"), naming(template=""), where="x")
+    absent = wanted_blobs(found.placements)
+    seen = {(HELLO.registry, descriptor("one").digest): OTHER, ("f", descriptor("two").digest): FAR}
+    assert nearby_places(absent, found.placements, seen) == ((OTHER, descriptor("one")),)
+
+
 def test_what_another_image_brings_is_not_looked_for() -> None:
     node = image("linux/amd64", "one", near=(HELLO, OTHER))
     absent = [(HELLO, descriptor("one"))]

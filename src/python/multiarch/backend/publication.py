@@ -16,6 +16,7 @@ from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
 
 from multiarch.backend.image.local import LocalTool, LocalToolRequest
+from multiarch.backend.image.registry_bases import CACHE
 from multiarch.backend.image.runs import DOCKER_WHEELS
 from multiarch.backend.sandbox import request_json
 from multiarch.backend.subsystems.multiarch import MultiarchSubsystem
@@ -100,6 +101,7 @@ async def registry_tool(
         "ca_file": registry.ca_file,
         "dry_run": options.dry_run,
         "sign_command": list(options.sign_command),
+        "journal": ".registry/pushed",
     }
     tool = await Get(
         LocalTool,
@@ -111,6 +113,7 @@ async def registry_tool(
             env=environment,
             input_digest=tool.digest,
             immutable_input_digests=tool.immutable,
+            append_only_caches=CACHE,
             run_in_workspace=True,
         )
     )

@@ -1,7 +1,7 @@
 """Copies images and lists between repositories by digest, for `pants promote`.
 
 Argument: a JSON file `{"copies": [[SOURCE, TARGET]], "image_names", "movable_tags", "insecure",
-"ca_file", "dry_run", "sign_command"}`. Whatever a source has attached to it comes along. No tag is
+"ca_file", "dry_run", "sign_command", "journal"}`. Whatever a source has attached to it comes along. No tag is
 set before everything of all copies is there.
 """
 
@@ -126,7 +126,7 @@ def main(folder: Path, environment: Mapping[str, str]) -> None:
         for source, target in parse_copies(request["copies"]):
             client = clients.setdefault(source.registry, Client(source.registry, settings))
             plans.append(copy_plan(pulled, client, source, target, request))
-        publish(merged(plans, where="promote"), pulled, request, environment)
+        publish(merged(plans, where="promote"), pulled, request, environment, folder)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Publishes one image or manifest list that was packaged, for `pants publish`.
 
 Argument: a JSON file `{"address", "layout", "repository", "tags", "image_names", "movable_tags",
-"nearby": {platform: [repository]}, "insecure", "ca_file", "dry_run", "sign_command"}`; `layout` is
-an OCI layout, a folder or a tar, relative to the file's folder.
+"nearby": {platform: [repository]}, "insecure", "ca_file", "dry_run", "sign_command", "journal"}`;
+`layout` is an OCI layout, a folder or a tar; it and `journal` are relative to the file's folder.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from multiarch.core.oci.names import parse_repository
 from multiarch.core.oci.publication import Naming, Plan, plan
 from multiarch.core.oci.reference import Reference
 from multiarch.tools.registry.contents import Contents, Layout
+from multiarch.tools.registry.journal import Journal
 from multiarch.tools.registry.publisher import Publisher, signer
 from multiarch.tools.registry.transport import RegistrySettings
 
@@ -37,10 +38,15 @@ def settings_of(request: Mapping[str, Any], environment: Mapping[str, str]) -> R
 
 
 def publish(
-    found: Plan, contents: Contents, request: Mapping[str, Any], environment: Mapping[str, str]
+    found: Plan,
+    contents: Contents,
+    request: Mapping[str, Any],
+    environment: Mapping[str, str],
+    folder: Path,
 ) -> None:
     """Carry a plan out, or say what would happen; raises MultiarchError."""
-    publisher = Publisher(settings_of(request, environment), contents, say)
+    journal = Journal(folder / request["journal"] if request["journal"] else None)
+    publisher = Publisher(settings_of(request, environment), contents, say, journal)
     actions = publisher.survey(found)
     command = request["sign_command"]
     if request["dry_run"]:
@@ -78,7 +84,7 @@ def main(folder: Path, environment: Mapping[str, str]) -> None:
     )
     root = layout.root(near)
     say(f"{'Would publish' if request['dry_run'] else 'Publishing'} {address}")
-    publish(plan(root, naming, where=address), layout, request, environment)
+    publish(plan(root, naming, where=address), layout, request, environment, folder)
 
 
 def run(main: Any) -> int:

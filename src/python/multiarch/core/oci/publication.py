@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from types import MappingProxyType
 
 from multiarch.core.errors import bullets
 from multiarch.core.oci.descriptor import Descriptor, OciError
@@ -265,18 +266,25 @@ def present_blobs(placements: Iterable[Placement], missing: Collection[Placement
 
 
 def nearby_places(
-    absent: Collection[tuple[Reference, Descriptor]], placements: Iterable[Placement]
+    absent: Collection[tuple[Reference, Descriptor]],
+    placements: Iterable[Placement],
+    seen: Mapping[tuple[str, str], Reference] = MappingProxyType({}),
 ) -> tuple[tuple[Reference, Descriptor], ...]:
-    """Where else in the same registry an absent blob may be."""
+    """Where else in the same registry an absent blob may be.
+
+    `seen` has, by registry and digest, a repository that got a blob before.
+    """
     lacking = {(repository.name, blob.digest) for repository, blob in absent}
     found: dict[Place, tuple[Reference, Descriptor]] = {}
     for placement in placements:
+        registry = placement.repository.registry
         for blob in placement.node.blobs:
             if (placement.repository.name, blob.digest) not in lacking:
                 continue
-            for place in placement.node.nearby:
+            before = seen.get((registry, blob.digest))
+            for place in (*placement.node.nearby, *((before,) if before else ())):
                 key = (place.name, blob.digest)
-                if place.registry == placement.repository.registry and key not in lacking:
+                if place.registry == registry and key not in lacking:
                     found[key] = (place, blob)
     return tuple(found.values())
 

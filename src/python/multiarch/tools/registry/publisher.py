@@ -29,6 +29,7 @@ from multiarch.core.oci.publication import (
 from multiarch.core.oci.reference import Reference
 from multiarch.tools.registry.client import Client
 from multiarch.tools.registry.contents import Contents, Stopped
+from multiarch.tools.registry.journal import Journal
 from multiarch.tools.registry.referrers import put_manifest
 from multiarch.tools.registry.repository import Repository
 from multiarch.tools.registry.transport import RegistryError, RegistrySettings
@@ -84,12 +85,19 @@ class Progress:
 
 
 class Publisher:
-    """Carries plans out. `settings` says how registries are spoken to; `say` prints a line."""
+    """Carries plans out. `settings` says how registries are spoken to; `say` prints a line.
+
+    `journal` tells what was pushed before from this machine.
+    """
 
     def __init__(
-        self, settings: RegistrySettings, contents: Contents, say: Callable[[str], None]
+        self,
+        settings: RegistrySettings,
+        contents: Contents,
+        say: Callable[[str], None],
+        journal: Journal,
     ) -> None:
-        self.settings, self.contents = settings, contents
+        self.settings, self.contents, self.journal = settings, contents, journal
         self.progress, self.stop = Progress(say), threading.Event()
         self.clients: dict[str, Client] = {}
         self.lock = threading.Lock()
@@ -120,7 +128,7 @@ class Publisher:
         absent = [pair for pair, is_there in zip(blobs, there) if not is_there]
         known: set[Place] = present_blobs(plan.placements, missing)
         known |= {(r.name, b.digest) for (r, b), is_there in zip(blobs, there) if is_there}
-        places = nearby_places(absent, missing)
+        places = nearby_places(absent, missing, self.journal.seen())
         nearby = self.each(lambda pair: self.repository(pair[0]).may_have_blob(pair[1]), places)
         known |= {(r.name, b.digest) for (r, b), is_there in zip(places, nearby) if is_there}
         count = len(present) + sum(there)
@@ -144,6 +152,7 @@ class Publisher:
         for _, level in groupby(actions.placements, lambda placement: placement.node.height):
             self.each(self.put, tuple(level))
         self.each(self.verify, actions.placements)
+        self.journal.note(actions.placements)
         for reference in actions.to_sign:
             sign(reference)
         # It may have taken long: nobody else's tag is overwritten unseen.
