@@ -46,8 +46,7 @@ class World:
         (root / "registry").mkdir()
         self.registry = Registry(root / "registry")
         self.proxy = Proxy(self.registry)
-        # The journal of what was pushed is its own here.
-        self.repository = Repository(root / "repository", store=root / "store")
+        self.repository = Repository(root / "repository")
         self.repository.configure(platforms=list(PLATFORMS))
         text = self.repository.root.joinpath("pants.toml").read_text()
         options = f"""

@@ -1,8 +1,8 @@
 """Copies images and lists between repositories by digest, for `pants promote`.
 
 Argument: a JSON file `{"copies": [[SOURCE, TARGET]], "image_names", "movable_tags", "insecure",
-"ca_file", "dry_run", "sign_command", "journal"}`. Whatever a source has attached to it comes along. No tag is
-set before everything of all copies is there.
+"ca_file", "dry_run", "sign_command", "journal"}`. Whatever a source has attached to it comes along.
+No tag is set before everything of all copies is there.
 """
 
 from __future__ import annotations
