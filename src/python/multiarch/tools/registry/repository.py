@@ -191,7 +191,11 @@ class Repository:
                 )  # fmt: skip
                 if response.status_code != 202:
                     raise Passing(self.client.registry, describe(response))
-                offset = last
+                stated = response.headers.get("Range")
+                # Less than was sent may have arrived.
+                offset = min(received(stated), last) if stated else last
+                if offset <= first:
+                    raise Passing(self.client.registry, f"it has {offset} bytes after {last}")
             except Passing as failure:
                 attempts.failed(failure.problem, failure.retry_after)
                 response = self.client.once(
