@@ -240,7 +240,7 @@ async def package_manifest_list(field_set: PackageManifestListFieldSet) -> Built
         return BuiltPackage(EMPTY_DIGEST, ())
     name = address.target_name
     directory = posixpath.join(address.spec_path, name)
-    tars = [f"{directory}/{name}-{image.platform.slug}.tar" for image in built.images]
+    tars = [f"{directory}/{name}-{image.slug}.tar" for image in built.images]
     moved = await MultiGet(
         Get(Relocated, RelocateRequest(built.digest, "layout", f"{directory}/{name}.oci")),
         *(
