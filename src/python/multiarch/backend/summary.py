@@ -1,7 +1,9 @@
 """Prints one summary at the end of a run, from what the package rules say they delivered.
 
 A rule whose answer was remembered does not run again, so the rows come from a rule that is
-computed anew in each run, and reach the end of the run as its workunit's metadata.
+computed anew in each run, and reach the end of the run as its workunit's metadata. When Pants
+looks whether it may still use what it remembers, it first computes what the rule said the last
+time, and then runs the rule, which may say something else. So the last word of a subject counts.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from pants.build_graph.address import Address
 from pants.engine.engine_aware import EngineAwareReturnType
 from pants.engine.internals.session import RunId
 from pants.engine.process import ProcessResultMetadata
@@ -28,14 +31,14 @@ from multiarch.core.summary import Notice, SummaryRow, render, render_notices
 
 logger = logging.getLogger(__name__)
 
-_KEY = "multiarch_summary_row"
-_NOTICES = "multiarch_notices"
+_KEY = "multiarch_said"
 
 
 @dataclass(frozen=True)
 class DeliveryRequest:
     """One output that a package rule delivers; `runs` say when its last process ran."""
 
+    subject: Address
     kind: str
     target: str
     platform: str
@@ -43,73 +46,61 @@ class DeliveryRequest:
     digest: str
     runs: tuple[ProcessResultMetadata, ...]
     note: str = ""
+    notices: tuple[Notice, ...] = ()
 
 
 @dataclass(frozen=True)
-class Delivery(EngineAwareReturnType):
-    """A row of the summary."""
+class NoticesRequest:
+    """What a rule has to say at the end of the run, in place of an output."""
 
-    row: SummaryRow
+    subject: str
+    notices: tuple[Notice, ...]
+
+
+@dataclass(frozen=True)
+class Said(EngineAwareReturnType):
+    """What one subject, a packaged target or a check, has to say in this run."""
+
+    subject: str
+    row: SummaryRow | None
+    notices: tuple[Notice, ...]
 
     def cacheable(self) -> bool:
         """Never: each run has its own summary."""
         return False
 
     def metadata(self) -> dict[str, Any]:
-        """Carries the row to the end of the run."""
-        return {_KEY: asdict(self.row)}
+        """Carries it to the end of the run."""
+        return {_KEY: asdict(self)}
 
 
 @rule(desc="Deliver", level=LogLevel.DEBUG)
-async def deliver(request: DeliveryRequest, run_id: RunId) -> Delivery:
+async def deliver(request: DeliveryRequest, run_id: RunId) -> Said:
     ran = ProcessResultMetadata.Source.RAN
-    return Delivery(
-        SummaryRow(
-            request.kind,
-            request.target,
-            request.platform,
-            request.size,
-            request.digest,
-            built=any(run.source(run_id) == ran for run in request.runs),
-            note=request.note,
-        )
+    row = SummaryRow(
+        request.kind,
+        request.target,
+        request.platform,
+        request.size,
+        request.digest,
+        built=any(run.source(run_id) == ran for run in request.runs),
+        note=request.note,
     )
-
-
-@dataclass(frozen=True)
-class NoticesRequest:
-    """What a rule has to say at the end of the run."""
-
-    notices: tuple[Notice, ...]
-
-
-@dataclass(frozen=True)
-class Notices(EngineAwareReturnType):
-    """Warnings of this run."""
-
-    notices: tuple[Notice, ...]
-
-    def cacheable(self) -> bool:
-        """Never: each run has its own warnings."""
-        return False
-
-    def metadata(self) -> dict[str, Any]:
-        """Carries the warnings to the end of the run."""
-        return {_NOTICES: [asdict(notice) for notice in self.notices]}
+    return Said(str(request.subject), row, request.notices)
 
 
 @rule(desc="Notice", level=LogLevel.DEBUG)
-async def give_notice(request: NoticesRequest, run_id: RunId) -> Notices:
+async def give_notice(request: NoticesRequest, run_id: RunId) -> Said:
     del run_id
-    return Notices(request.notices)
+    return Said(request.subject, None, request.notices)
 
 
 class SummaryCallback(WorkunitsCallback):
     """Collects rows while the run goes on and prints them when it ends."""
 
     def __init__(self) -> None:
-        self.rows: list[SummaryRow] = []
-        self.notices: list[Notice] = []
+        # By subject: when it was said, and what.
+        self.said: dict[str, tuple[tuple[int, int], dict[str, Any]]] = {}
 
     @property
     def can_finish_async(self) -> bool:
@@ -124,18 +115,28 @@ class SummaryCallback(WorkunitsCallback):
         finished: bool,
         context: StreamingWorkunitContext,
     ) -> None:
-        del started_workunits, context
+        del started_workunits
         for workunit in completed_workunits:
-            row = workunit.get("metadata", {}).get(_KEY)
-            if row is not None:
-                self.rows.append(SummaryRow(**row))
-            notices = workunit.get("metadata", {}).get(_NOTICES, ())
-            self.notices += [Notice(**notice) for notice in notices]
-        if finished and self.rows:
-            logger.info("Packaged:\n%s", render(self.rows))
+            value = workunit.get("metadata", {}).get(_KEY)
+            if value is not None:
+                began = (workunit["start_secs"], workunit["start_nanos"])
+                known = self.said.get(value["subject"])
+                if known is None or known[0] <= began:
+                    self.said[value["subject"]] = (began, value)
         if finished:
-            for text in render_notices(self.notices):
-                logger.warning("%s", text)
+            failed = context.run_tracker.run_information()["outcome"] != "SUCCESS"
+            self.print(failed=failed)
+
+    def print(self, *, failed: bool) -> None:
+        """Print the table of all outputs, and the warnings."""
+        values = [value for _, value in self.said.values()]
+        rows = [SummaryRow(**value["row"]) for value in values if value["row"] is not None]
+        if rows:
+            title = "Built in a run that failed" if failed else "Packaged"
+            logger.info("%s:\n%s", title, render(rows))
+        notices = [Notice(**notice) for value in values for notice in value["notices"]]
+        for text in render_notices(notices):
+            logger.warning("%s", text)
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ from multiarch.backend.platforms import PlatformMatrix, SupportToday
 from multiarch.backend.sandbox import SHELL_PATH
 from multiarch.backend.subsystems.c_toolchain import CToolchainSubsystem
 from multiarch.backend.subsystems.multiarch import MultiarchSubsystem
-from multiarch.backend.summary import Notices, NoticesRequest
+from multiarch.backend.summary import NoticesRequest, Said
 from multiarch.core.c.options import COptions
 from multiarch.core.c.program import advice_for, compile_script
 from multiarch.core.errors import MultiarchError
@@ -188,7 +188,7 @@ class PackageCBinaryFieldSet(PackageFieldSet):
 async def package_c_binary(field_set: PackageCBinaryFieldSet, today: SupportToday) -> BuiltPackage:
     support, platform = today.support, Platform.parse(field_set.platform.value or "")
     if skipped := deactivated(support, field_set.address, platform):
-        await Get(Notices, NoticesRequest(skipped))
+        await Get(Said, NoticesRequest(str(field_set.address), skipped))
         return BuiltPackage(EMPTY_DIGEST, ())
     built = await Get(BuiltBinary, BuildCBinaryRequest(field_set.address))
     if built.failures and support.is_experimental(platform):

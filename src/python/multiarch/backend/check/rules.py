@@ -34,7 +34,7 @@ from multiarch.backend.go_build.std import PGO_FILE, Layer, Variant
 from multiarch.backend.go_cross_binary.rules import deactivated
 from multiarch.backend.go_cross_binary.target_types import GoBinaryPlatformField
 from multiarch.backend.platforms import SupportToday
-from multiarch.backend.summary import Notices, NoticesRequest
+from multiarch.backend.summary import NoticesRequest, Said
 from multiarch.core.golang.check_report import (
     CheckedPlatform,
     CheckFailure,
@@ -167,7 +167,7 @@ async def check_go(request: GoCheckRequest, today: SupportToday) -> CheckResults
         skipped += notices
         if not notices:
             wanted.append(field_set.address)
-    await Get(Notices, NoticesRequest(tuple(skipped)))
+    await Get(Said, NoticesRequest(request.tool_name, tuple(skipped)))
     if not wanted:
         return CheckResults([], checker_name=request.tool_name)
     binaries = await MultiGet(Get(GoBinary, GoBinaryRequest(a)) for a in wanted)

@@ -47,7 +47,7 @@ from multiarch.backend.go_cross_binary.target_types import (
 )
 from multiarch.backend.go_module.target_types import GoSourcesSourcesField
 from multiarch.backend.platforms import PlatformMatrix, SupportToday
-from multiarch.backend.summary import Delivery, DeliveryRequest, Notices, NoticesRequest
+from multiarch.backend.summary import DeliveryRequest, NoticesRequest, Said
 from multiarch.core.errors import MultiarchError
 from multiarch.core.golang.failures import report
 from multiarch.core.golang.ownership import MODULE_FILES_NAME
@@ -292,7 +292,7 @@ async def not_packaged(built: BuiltBinary) -> BuiltPackage:
     notices = tuple(
         Notice("experimental", f.import_path, f.platform, f.message) for f in built.failures
     )
-    await Get(Notices, NoticesRequest(notices))
+    await Get(Said, NoticesRequest(str(built.binary.address), notices))
     return BuiltPackage(EMPTY_DIGEST, ())
 
 
@@ -302,8 +302,9 @@ async def packaged_binary(built: BuiltBinary, support: Support) -> BuiltPackage:
     digest, _ = await MultiGet(
         Get(Digest, AddPrefix(built.digest, posixpath.dirname(binary.output_path))),
         Get(
-            Delivery,
+            Said,
             DeliveryRequest(
+                binary.address,
                 "binary",
                 str(binary.address.maybe_convert_to_target_generator()),
                 str(binary.platform),
@@ -322,7 +323,7 @@ async def package_binary(field_set: PackageBinaryFieldSet, today: SupportToday) 
     support = today.support
     platform = Platform.parse(field_set.platform.value or "")
     if skipped := deactivated(support, field_set.address, platform):
-        await Get(Notices, NoticesRequest(skipped))
+        await Get(Said, NoticesRequest(str(field_set.address), skipped))
         return BuiltPackage(EMPTY_DIGEST, ())
     binary = await Get(GoBinary, GoBinaryRequest(field_set.address))
     built = await Get(BuiltBinary, BuildBinaryRequest(binary))

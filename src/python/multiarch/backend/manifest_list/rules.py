@@ -41,7 +41,7 @@ from multiarch.backend.platforms import PlatformMatrix
 from multiarch.backend.relocation import Relocated, RelocateRequest
 from multiarch.backend.sandbox import ToolProcess, request_json
 from multiarch.backend.subsystems.multiarch import MultiarchSubsystem
-from multiarch.backend.summary import Delivery, DeliveryRequest, Notices, NoticesRequest
+from multiarch.backend.summary import DeliveryRequest, NoticesRequest, Said
 from multiarch.core.errors import MultiarchError
 from multiarch.core.oci.names import parse_tag
 from multiarch.core.platforms import Platform
@@ -236,7 +236,7 @@ async def package_manifest_list(field_set: PackageManifestListFieldSet) -> Built
     built = await Get(BuiltManifestList, BuildManifestListRequest(address))
     if built.skipped:
         notice = Notice("left out", str(address), "", built.skipped)
-        await Get(Notices, NoticesRequest((*built.without, notice)))
+        await Get(Said, NoticesRequest(str(address), (*built.without, notice)))
         return BuiltPackage(EMPTY_DIGEST, ())
     name = address.target_name
     directory = posixpath.join(address.spec_path, name)
@@ -250,12 +250,12 @@ async def package_manifest_list(field_set: PackageManifestListFieldSet) -> Built
     )
     size = sum(image.size for image in built.images)
     missing = ", ".join(sorted({notice.platform for notice in built.without}))
-    digest, _, _ = await MultiGet(
+    digest, _ = await MultiGet(
         Get(Digest, MergeDigests(part.digest for part in moved)),
-        Get(Notices, NoticesRequest(built.without)),
         Get(
-            Delivery,
+            Said,
             DeliveryRequest(
+                address,
                 "list",
                 str(address),
                 f"{len(built.images)} platforms",
@@ -263,6 +263,7 @@ async def package_manifest_list(field_set: PackageManifestListFieldSet) -> Built
                 built.index_digest.removeprefix("sha256:"),
                 built.runs,
                 f"without {missing}" if missing else "",
+                built.without,
             ),
         ),
     )
