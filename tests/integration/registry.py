@@ -146,10 +146,12 @@ class Registry:
         assert done.status_code == 201, done.text
         return digest_of(data)
 
-    def tag(self, repository: str, tag: str) -> str:
+    def tag(
+        self, repository: str, tag: str, *, accept: str = f"{OCI.index}, {OCI.manifest}"
+    ) -> str:
         """The digest that a tag stands for; "" where there is none."""
         url = f"{self.address}/v2/{repository}/manifests/{tag}"
-        found = self.session.head(url, headers={"Accept": OCI.index + ", " + OCI.manifest})
+        found = self.session.head(url, headers={"Accept": accept})
         return "" if found.status_code == 404 else found.headers["Docker-Content-Digest"]
 
     def served(self) -> list[str]:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -340,10 +341,12 @@ def test_blobs_go_in_pieces_where_the_registry_wants_it(
         front.stop()
 
 
-def test_a_killed_run_is_gone_on_with(
-    registry: Registry, proxy: Proxy, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    case = Case(tmp_path, "killed/hello")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130)])
+def test_a_run_that_is_ended_half_way_is_gone_on_with(
+    registry: Registry, proxy: Proxy, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    number: int, code: int,
+) -> None:  # fmt: skip
+    case = Case(tmp_path, f"ended/by{number}")
     waiting = threading.Event()
     go_on = threading.Event()
     forward = proxy.forward
@@ -362,16 +365,16 @@ def test_a_killed_run_is_gone_on_with(
     argv = [sys.executable, "-m", "multiarch.tools.publish", str(case.root / "request.json")]
     process = subprocess.Popen(argv, env={**os.environ, "PYTHONPATH": ":".join(sys.path)})
     assert waiting.wait(60)
-    process.kill()
-    process.wait()
+    process.send_signal(number)
+    assert process.wait(20) == code
     proxy.forward = forward  # type: ignore[method-assign]
     go_on.set()
-    assert registry.tag("killed/hello", "v1") == ""
+    assert registry.tag(case.repository, "v1") == ""
     capsys.readouterr()
     case.publish(proxy.name)
     numbers = counted(capsys.readouterr().out)
     assert 0 < numbers["blobs"] < 8
-    assert registry.tag("killed/hello", "v1") == case.digest
+    assert registry.tag(case.repository, "v1") == case.digest
 
 
 def test_two_publishers_at_once_do_not_harm_each_other(registry: Registry, tmp_path: Path) -> None:

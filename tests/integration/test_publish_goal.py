@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from multiarch.core.oci.descriptor import DOCKER
 from multiarch.core.platforms import Platform
 
 from tests.integration.registry import Proxy, Registry
@@ -36,6 +37,10 @@ multiarch_image(name="there", dependencies=[":text"], platforms=["linux/arm64"],
 manifest_list(name="all", images=[":here", ":there"], image_names="",
               repository="registry.example.com/team/all")
 manifest_list(name="nowhere", images=[":here"])
+multiarch_image(name="old", format="docker", platforms=["linux/arm/v6", "linux/arm/v7"],
+                instructions=["FROM scratch", "USER 7"])
+manifest_list(name="docker", images=[":old"], format="docker", tags=[], image_names="",
+              repository="registry.example.com/team/docker")
 """
 
 
@@ -94,7 +99,8 @@ def test_a_dry_run_publishes_nothing(world: World) -> None:
 
 
 def test_what_is_published_is_what_package_wrote(world: World) -> None:
-    result = world.pants("package", "publish", "img:list", "img:image", "img:nowhere")
+    names = ("list", "image", "nowhere", "docker")
+    result = world.pants("package", "publish", *(f"img:{name}" for name in names))
     assert world.registry.tag("team/hello", "1.0_x") == world.index("list")
     assert world.registry.tag("team/hello", "latest") == world.index("list")
     assert f"img:list published to {world.proxy.name}/team/hello:1.0_x" in result.stderr
@@ -104,6 +110,11 @@ def test_what_is_published_is_what_package_wrote(world: World) -> None:
         said = f"img:image#{platform} skipped (it has no `repository`)."
         assert said in result.stderr
     assert "img:nowhere skipped (it has no `repository`)." in result.stderr
+    # A Docker manifest list, by digest only.
+    digest = world.index("docker")
+    assert world.registry.tag("team/docker", digest, accept=DOCKER.index) == digest
+    tags = world.registry.session.get(f"{world.registry.address}/v2/team/docker/tags/list")
+    assert not tags.json().get("tags")
 
 
 def test_published_again_nothing_is_sent(world: World) -> None:

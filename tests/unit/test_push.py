@@ -19,7 +19,7 @@ from multiarch.core.oci.reference import Reference
 from multiarch.tools.registry.client import Client
 from multiarch.tools.registry.contents import Layout, Stored
 from multiarch.tools.registry.journal import Journal
-from multiarch.tools.registry.publisher import Publisher
+from multiarch.tools.registry.publisher import Progress, Publisher
 from multiarch.tools.registry.repository import Repository
 from multiarch.tools.registry.transport import RegistrySettings
 from requests.adapters import BaseAdapter
@@ -213,6 +213,16 @@ def test_the_journal_keeps_the_last_place_of_a_blob(
     (tmp_path / "pushed").write_bytes(b"\xff\n@\nx")
     assert journal.seen() == {}
     Journal(tmp_path / "no/such/folder").note([Placement(HELLO, Node(BLOB, (BLOB,)))])
+
+
+def test_progress_is_said_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, lines = [0.0], []
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    progress = Progress(lines.append)
+    progress.expected = 5_000_000
+    for now[0] in (1.0, 11.0, 12.0, 22.0):
+        progress.bytes_sent(1_000_000)
+    assert lines == ["  2.0 MB of 5.0 MB sent", "  4.0 MB of 5.0 MB sent"]
 
 
 def test_different_failures_are_all_named() -> None:

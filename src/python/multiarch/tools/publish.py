@@ -95,8 +95,9 @@ def run(main: Any) -> int:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("interrupted: run it again, and it goes on", file=sys.stderr)
-        return INTERRUPTED
+        print("interrupted: run it again, and it goes on", file=sys.stderr, flush=True)
+        # Threads that wait for a registry would be waited for.
+        os._exit(INTERRUPTED)
     return 0
 
 

@@ -216,17 +216,19 @@ class Publisher:
             return ()
         pool = ThreadPoolExecutor(CONCURRENCY)
         futures: list[Future[_Found]] = []
+        failed = interrupted = False
         try:
             futures = [pool.submit(work, item) for item in items]
             wait(futures, return_when=FIRST_EXCEPTION)
+            failed = any(f.done() and f.exception() for f in futures)
         except KeyboardInterrupt:
-            self.stop.set()
+            interrupted = True
             raise
         finally:
-            failed = any(f.done() and not f.cancelled() and f.exception() for f in futures)
-            if failed:
+            if failed or interrupted:
                 self.stop.set()
-            pool.shutdown(cancel_futures=failed or self.stop.is_set())
+            # Who is interrupted does not wait for an answer of a registry.
+            pool.shutdown(wait=not interrupted, cancel_futures=failed or interrupted)
         if failed:
             raise _one_error(f.exception() for f in futures if not f.cancelled())
         return tuple(future.result() for future in futures)
