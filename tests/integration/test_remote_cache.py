@@ -70,9 +70,12 @@ def python() -> bootstrap.Interpreter:
     for folder in os.environ["PATH"].split(os.pathsep):
         executable = shutil.which("python3.11", path=folder)
         # A shim of pyenv is there for a version that is not chosen, and then does not run.
-        if executable and not subprocess.run(
-            [executable, "-c", "import ensurepip, venv"], env=environment(), capture_output=True
-        ).returncode:
+        if (
+            executable
+            and not subprocess.run(
+                [executable, "-c", "import ensurepip, venv"], env=environment(), capture_output=True
+            ).returncode
+        ):
             return bootstrap.Interpreter(executable, (3, 11, 0))
     require("python3.11 with venv, for BuildGrid", found=False)
     raise AssertionError("unreachable")
