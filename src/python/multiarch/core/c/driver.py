@@ -1,4 +1,4 @@
-"""The programs `cc` and `c++` of a sandbox: shell scripts around a compiler.
+"""The programs `cc`, `c++` and `ar` of a sandbox: shell scripts around a compiler.
 
 They are called by the Go command, by their names alone, so that no path of the sandbox is in a key
 of Go's own cache. They find everything else beside themselves:
@@ -18,9 +18,10 @@ from multiarch.core.c.options import COptions
 from multiarch.core.c.zig import ZigTarget
 from multiarch.core.platforms import Platform
 
-# Where the scripts are, and their names: the Go command finds them on its PATH.
+# Where the scripts are, and their names: the Go command finds them on its PATH. It knows no other
+# name for the archiver than `ar`.
 FOLDER = ".cc"
-CC, CXX = "multiarch-cc", "multiarch-c++"
+CC, CXX, AR = "multiarch-cc", "multiarch-c++", "ar"
 
 _HEAD = """\
 #!/bin/sh
@@ -59,6 +60,12 @@ exec "$root/.zig/ziglang/zig" {driver} {flags} -nostdlib -rtlib=none $(cat "$roo
 """
 _ZIG_WHOLE_LINK = """\
 compile "$@" {libraries}
+"""
+_ZIG_AR = """\
+exec "$root/.zig/ziglang/zig" ar "$@"
+"""
+_GCC_AR = """\
+exec {program} "$@"
 """
 _GCC = """\
 exec {program} {flags} "-ffile-prefix-map=$root=." "$@"
@@ -109,6 +116,17 @@ def gcc_driver(program: str, platform: Platform, options: COptions) -> str:
     if options.sysroot:
         flags += ' "--sysroot=$root/.sysroot"'
     return _HEAD + _GCC.format(program=shlex.quote(program), flags=flags)
+
+
+def zig_archiver() -> str:
+    """The script that puts objects into a library with zig."""
+    return _HEAD + _ZIG_AR
+
+
+def gcc_archiver(program: str) -> str:
+    """The same with a program of the host."""
+    # The folder of this script is first on PATH, and so is not searched for the program.
+    return _HEAD + 'PATH=${PATH#"$root/.cc:"}\n' + _GCC_AR.format(program=shlex.quote(program))
 
 
 def runtime_flags(linkmode: str, options: COptions) -> tuple[str, ...]:

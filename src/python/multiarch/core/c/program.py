@@ -46,6 +46,8 @@ _FRAMEWORK = re.compile(
 )
 _HEADER = re.compile(r"fatal error: '?([^':]+)'?(?: file not found|: No such file or directory)")
 
+_NO_PKG_CONFIG = '"pkg-config": executable file not found'
+
 
 def advice_for(output: str, options: COptions, platform: Platform) -> str:
     """What to do about a compiler's or linker's failure, to stand below its own words.
@@ -81,5 +83,10 @@ def advice_for(output: str, options: COptions, platform: Platform) -> str:
         lines.append(
             f"There is no header {', '.join(headers)}. Put it beside the sources, or give a "
             "sysroot that has it ([c-toolchain].sysroots)."
+        )
+    if _NO_PKG_CONFIG in output:
+        lines.append(
+            "The program pkg-config, which reads the sysroot's .pc files, is not on this machine. "
+            "Install it (Debian: the package pkgconf)."
         )
     return "".join(f"\n{line}" for line in lines)
