@@ -227,7 +227,7 @@ func Race() {
 
 func main() { Race() }
 """,
-    "use.c": """
+    "use/use.c": """
 #include <stdio.h>
 #include "libarchive.h"
 
@@ -270,7 +270,7 @@ def test_an_archive_is_linked_into_a_c_program(library: Repository, tmp_path: Pa
     library.pants("package", ":archive")
     folder = library.root / "dist/archive/linux/amd64"
     subprocess.run(
-        [gcc, "-I", folder, library.root / "use.c", folder / "libarchive.a", "-lpthread",
+        [gcc, "-I", folder, library.root / "use/use.c", folder / "libarchive.a", "-lpthread",
          "-o", tmp_path / "use"],
         check=True, capture_output=True,
     )  # fmt: skip
@@ -323,7 +323,7 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
     ("goal", "target", "said"),
     [
         ("package", "syntax", ["//:syntax#linux/amd64 [linux/amd64]",
-                               "syntax/deep.c:3:23: error: use of undeclared identifier"]),
+                               "syntax/deep.c:3:22: error: use of undeclared identifier"]),
         ("package", "program", ["//:program#linux/amd64 [linux/amd64]",
                                 "bad.c:2:12: error: use of undeclared identifier 'nothing'"]),
         ("package", "missing", ["nowhere",
@@ -333,7 +333,7 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
                                "zlib, which would answer for the machine that builds. Give the "
                                "platform a sysroot"]),
         ("check", "syntax", ["example.test/broken/syntax does not compile on linux/amd64:",
-                             "syntax/deep.c:3:23: error: use of undeclared identifier 'nothing'",
+                             "syntax/deep.c:3:22: error: use of undeclared identifier 'nothing'",
                              "1 package failed"]),
         ("check", "unclean", ["example.test/broken/unclean is not clean for go vet on linux/amd64:",
                               "unclean/main.go:6:", "format %d has arg \"text\" of wrong type"]),

@@ -52,7 +52,7 @@ def binary(runner: RuleRunner, fields: str, platform: str, *options: str) -> GoB
 
 def error(runner: RuleRunner, fields: str, platform: str, *options: str) -> str:
     """What is wrong with it."""
-    with pytest.raises(ExecutionError) as raised:
+    with pytest.raises(ExecutionError, match="c-toolchain|//:app") as raised:
         binary(runner, fields, platform, *options)
     return str(raised.value)
 
@@ -191,7 +191,7 @@ def test_what_cannot_be_built(
 def test_a_gcc_that_this_machine_does_not_have(runner: RuleRunner) -> None:
     runner.set_options([])
     options = COptions("static", "gcc", Libc("system"), cc="no-such-gcc", cxx="no-such-g++")
-    with pytest.raises(ExecutionError) as raised:
+    with pytest.raises(ExecutionError, match="there is no C compiler") as raised:
         runner.request(CToolchain, [CToolchainRequest(Platform.parse("linux/s390x"), options)])
     assert (
         "there is no C compiler for `linux/s390x`: this machine has no `no-such-gcc` in "
@@ -202,7 +202,7 @@ def test_a_gcc_that_this_machine_does_not_have(runner: RuleRunner) -> None:
 
 def test_a_zig_whose_sums_are_not_known(runner: RuleRunner) -> None:
     runner.set_options(["--c-toolchain-zig-version=0.17.2"])
-    with pytest.raises(ExecutionError) as raised:
+    with pytest.raises(ExecutionError, match="no sha256 is known") as raised:
         runner.request(Zig, [ZigRequest()])
     assert (
         "[c-toolchain].zig_version: no sha256 is known for zig 0.17.2 from the package index; "

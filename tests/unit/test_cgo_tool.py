@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -104,7 +105,7 @@ def test_a_cache_holds_no_time(sandbox: Path) -> None:
 )
 def test_a_failure_always_has_words(sandbox: Path, script: str, said: str) -> None:
     fake_go(sandbox, script)
-    with pytest.raises(BuildFailed) as raised:
+    with pytest.raises(BuildFailed, match=re.escape(said)) as raised:
         main(REQUEST)
     assert str(raised.value) == said
 

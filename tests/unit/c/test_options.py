@@ -77,7 +77,7 @@ def test_two_variants_never_share_a_target() -> None:
 
 @pytest.mark.parametrize("platform", ["freebsd/amd64", "linux/ppc64", "js/wasm"])
 def test_a_platform_without_a_compiler(platform: str) -> None:
-    with pytest.raises(CError) as raised:
+    with pytest.raises(CError, match="there is no C compiler") as raised:
         zig_target(Platform.parse(platform), Libc("system"), where="//:app")
     text = str(raised.value)
     normal = str(Platform.parse(platform))
@@ -106,7 +106,7 @@ def test_debians_gcc(platform: str, program: str, flags: str) -> None:
 
 
 def test_a_gcc_without_a_name() -> None:
-    with pytest.raises(CError) as raised:
+    with pytest.raises(CError, match="no name of a GCC") as raised:
         gcc_program(Platform.parse("windows/amd64"), where="//:app")
     assert str(raised.value) == (
         "//:app: no name of a GCC is known for `windows/amd64`. Name the program: "

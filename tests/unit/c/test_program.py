@@ -55,7 +55,7 @@ def test_a_dynamic_one_and_another_system() -> None:
             "([c-toolchain].sysroots).",
         ),
         (
-            "error: unable to find framework 'CoreFoundation'. searched paths:\n  none",
+            'error: unable to find system framework "CoreFoundation". searched paths: none',
             DYNAMIC,
             DARWIN,
             "the framework CoreFoundation is a part of Apple's SDK, which zig does not bring. Put "

@@ -75,7 +75,7 @@ def test_what_a_platform_does_not_have(
     if said is None:
         check(options, Platform.parse(platform), where="//:app")
         return
-    with pytest.raises(CgoError) as raised:
+    with pytest.raises(CgoError, match="//:app: ") as raised:
         check(options, Platform.parse(platform), where="//:app")
     assert str(raised.value).startswith(said)
 

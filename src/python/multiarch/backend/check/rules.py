@@ -42,6 +42,7 @@ from multiarch.core.golang.check_report import (
     CheckFailure,
     render_check,
     split_layer_errors,
+    split_vet,
 )
 from multiarch.core.golang.packages import closure, import_chain
 from multiarch.core.golang.remedies import remedy
@@ -107,6 +108,59 @@ def _chain(graph: PackageGraph, mains: Iterable[str], path: str) -> tuple[str, .
     return next((chain for chain in chains if chain), ())
 
 
+async def _explained(
+    module: str, graph: PackageGraph, mains: Iterable[str], found: Mapping[CompileFailure, str]
+) -> tuple[CheckFailure, ...]:
+    """Failures by their step, with the imports that lead there and a remedy."""
+    failures = []
+    for failure, step in found.items():
+        ignored = await _ignored_texts(module, graph, failure.import_path)
+        failures.append(
+            CheckFailure(
+                step,
+                failure.import_path,
+                Platform.parse(failure.platform),
+                failure.message,
+                _chain(graph, mains, failure.import_path),
+                remedy(failure.message, ignored) if step == "compile" else "",
+            )
+        )
+    return tuple(failures)
+
+
+async def _check_cgo(
+    request: CheckVariantRequest,
+    options: CgoOptions,
+    graph: PackageGraph,
+    mains: Iterable[str],
+    found: dict[CompileFailure, str],
+) -> CheckedVariant:
+    """Check with the Go command itself, as packages with C are built by it."""
+    settings = request.variant.settings
+    needed = closure(graph.packages, [*mains, "runtime"])
+    own = tuple(p for p in needed if graph.packages[p].kind == "local")
+    if own:
+        checked = await Get(
+            CgoCheck, CgoCheckRequest(request.module, settings, options, own, needed)
+        )
+        directories = {graph.packages[p].dir: p for p in own}
+        for step, messages in (
+            ("compile", split_layer_errors(checked.compile)),
+            ("vet", split_vet(checked.vet, directories)),
+        ):
+            for path, message in messages.items():
+                what = path or "a package with cgo"
+                found[CompileFailure(what, str(settings.platform), message)] = step
+    failures = await _explained(request.module, graph, mains, found)
+    failed = {f.import_path for f in failures}
+    # Where something does not compile, nothing is vetted.
+    compiles = "compile" not in found.values()
+    clean = sum(1 for p in own if p not in failed) if compiles else 0
+    waiting = 0 if compiles else sum(1 for p in own if p not in failed)
+    counts = CheckedPlatform(settings.platform, clean, len(failed), waiting)
+    return CheckedVariant(counts, failures)
+
+
 @rule(desc="Check Go packages", level=LogLevel.DEBUG)
 async def check_variant(request: CheckVariantRequest) -> CheckedVariant:
     module, variant = request.module, request.variant
@@ -147,57 +201,6 @@ async def check_variant(request: CheckVariantRequest) -> CheckedVariant:
     failed = len({f.import_path for f in failures})
     clean = sum(1 for one in vetted if not one.failures and not one.complaint)
     return CheckedVariant(CheckedPlatform(platform, clean, failed, unreached), failures)
-
-
-async def _explained(
-    module: str, graph: PackageGraph, mains: Iterable[str], found: Mapping[CompileFailure, str]
-) -> tuple[CheckFailure, ...]:
-    """Failures by their step, with the imports that lead there and a remedy."""
-    failures = []
-    for failure, step in found.items():
-        ignored = await _ignored_texts(module, graph, failure.import_path)
-        failures.append(
-            CheckFailure(
-                step,
-                failure.import_path,
-                Platform.parse(failure.platform),
-                failure.message,
-                _chain(graph, mains, failure.import_path),
-                remedy(failure.message, ignored) if step == "compile" else "",
-            )
-        )
-    return tuple(failures)
-
-
-async def _check_cgo(
-    request: CheckVariantRequest,
-    options: CgoOptions,
-    graph: PackageGraph,
-    mains: Iterable[str],
-    found: dict[CompileFailure, str],
-) -> CheckedVariant:
-    """Check with the Go command itself, as packages with C are built by it."""
-    settings = request.variant.settings
-    needed = closure(graph.packages, [*mains, "runtime"])
-    own = tuple(p for p in needed if graph.packages[p].kind == "local")
-    if own:
-        checked = await Get(
-            CgoCheck, CgoCheckRequest(request.module, settings, options, own, needed)
-        )
-        for step, text in (("compile", checked.compile), ("vet", checked.vet)):
-            for heading, message in split_layer_errors(text).items():
-                # `go vet` writes a heading of its own, in brackets, below the package's.
-                path = heading.strip("[]") or "packages with cgo"
-                if message:
-                    found[CompileFailure(path, str(settings.platform), message)] = step
-    failures = await _explained(request.module, graph, mains, found)
-    failed = {f.import_path for f in failures}
-    # Where something does not compile, nothing is vetted.
-    compiles = "compile" not in found.values()
-    clean = sum(1 for p in own if p not in failed) if compiles else 0
-    waiting = 0 if compiles else sum(1 for p in own if p not in failed)
-    counts = CheckedPlatform(settings.platform, clean, len(failed), waiting)
-    return CheckedVariant(counts, failures)
 
 
 @rule(desc="Check Go on every platform", level=LogLevel.DEBUG)

@@ -42,7 +42,7 @@ _MISSING = (
     re.compile(r"unable to find library -l([\w.+-]+)"),
 )
 _FRAMEWORK = re.compile(
-    r"unable to find framework ['\"]([^'\"]+)['\"]|framework not found:? '?([\w.]+)"
+    r"unable to find (?:system )?framework ['\"]([^'\"]+)['\"]|framework not found:? '?([\w.]+)"
 )
 _HEADER = re.compile(r"fatal error: '?([^':]+)'?(?: file not found|: No such file or directory)")
 
