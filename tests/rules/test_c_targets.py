@@ -52,7 +52,7 @@ def binary(runner: RuleRunner, fields: str, platform: str, *options: str) -> GoB
 
 def error(runner: RuleRunner, fields: str, platform: str, *options: str) -> str:
     """What is wrong with it."""
-    with pytest.raises(ExecutionError, match="c-toolchain|//:app") as raised:
+    with pytest.raises(ExecutionError, match=r"c-toolchain|//:app") as raised:
         binary(runner, fields, platform, *options)
     return str(raised.value)
 

@@ -57,8 +57,8 @@ _POSITION = re.compile(r"(?:\./)?([^\s:]+\.\w+):\d+")
 def split_vet(text: str, packages: Mapping[str, str]) -> dict[str, str]:
     """Take apart what `go vet` says of several packages, by the files it names: path to message.
 
-    `packages` maps directories to import paths. Only older versions of Go write headings. What names
-    no file belongs to the line before it, or to the empty path.
+    `packages` maps directories to import paths. Older versions of Go write headings, too. What
+    names no file belongs to the line before it, or to the empty path.
     """
     found: dict[str, list[str]] = {}
     path = ""
