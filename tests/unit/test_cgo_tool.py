@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from multiarch.tools.cgo import BuildFailed, environment, main, normalise, place, words
+from multiarch.tools.cgo import BuildFailed, copy_cache, environment, main, normalise, place, words
 
 REQUEST = {
     "make": "file", "env": {"PATH": "/usr/bin:/bin", "CC": "multiarch-cc"}, "flags": ["-trimpath"],
     "packages": ["./cmd"], "directory": "", "lower": None, "file": "app", "mod_cache": False,
-    "pkg_config": False, "output": "_out",
+    "pkg_config": False, "zig_cache": False, "output": "_out",
 }  # fmt: skip
 
 
@@ -124,6 +124,29 @@ def test_a_cache_grows_from_the_lower_one(sandbox: Path) -> None:
     main({**REQUEST, "make": "cache", "file": None, "lower": "lower"})
     assert sorted(os.listdir("_out/0f")) == ["new-d", "old-d"]
     assert os.listdir("lower/0f") == ["old-d"]
+
+
+def test_a_copy_of_what_is_mounted_can_be_written(sandbox: Path) -> None:
+    (sandbox / "lower/0f").mkdir(parents=True)
+    (sandbox / "lower/0f/old-d").write_text("old")
+    for name, mode in (("lower/0f/old-d", 0o444), ("lower/0f", 0o555), ("lower", 0o555)):
+        (sandbox / name).chmod(mode)
+    (sandbox / "mount").symlink_to("lower")
+    copy_cache("mount", "copy")
+    for name in ("copy", "copy/0f", "copy/0f/old-d"):
+        assert (sandbox / name).stat().st_mode & 0o200
+    (sandbox / "lower").chmod(0o755)
+    (sandbox / "lower/0f").chmod(0o755)
+
+
+def test_zig_begins_with_what_it_had_made_before(sandbox: Path) -> None:
+    (sandbox / ".crt/o").mkdir(parents=True)
+    (sandbox / ".crt/o/libc.a").write_text("made")
+    (sandbox / ".crt/o/libc.a").chmod(0o444)
+    fake_go(sandbox, 'echo more >>"$ZIG_GLOBAL_CACHE_DIR/o/libc.a"; touch "$4"')
+    main({**REQUEST, "zig_cache": True})
+    assert (sandbox / ".zig-cache/o/libc.a").read_text() == "mademore\n"
+    assert (sandbox / ".crt/o/libc.a").read_text() == "made"
 
 
 @pytest.mark.parametrize(

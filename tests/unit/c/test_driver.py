@@ -109,7 +109,7 @@ def test_elsewhere_zig_links_by_itself(sandbox: Path) -> None:
         sandbox, "-o", "app", "x.o", "-lm",
         platform=Platform.parse("windows/amd64"), options=COptions("static", "zig", Libc("system")),
     )  # fmt: skip
-    assert argv[-4:] == ["-o", "app", "x.o", "-lm"]
+    assert argv[-5:] == ["-o", "app", "x.o", "-lm", "-s"]
     assert not any(".crt" in a or a == "-nostdlib" for a in argv)
 
 

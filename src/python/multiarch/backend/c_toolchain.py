@@ -34,10 +34,11 @@ from multiarch.core.c.driver import (
     CC,
     CXX,
     FOLDER,
+    ZIG_CACHE_BEFORE,
     gcc_archiver,
     gcc_driver,
+    links_alone,
     runtime_flags,
-    uses_runtime,
     zig_archiver,
     zig_driver,
 )
@@ -65,11 +66,15 @@ class ZigRequest:
 
 @dataclass(frozen=True)
 class CRuntimeRequest(EngineAwareParameter):
-    """zig's C library for one target and kind of link; with `cxx`, that of C++ too."""
+    """zig's C library for one target and kind of link; with `cxx`, that of C++ too.
+
+    With `cache`, a cache of zig's that holds it.
+    """
 
     target: ZigTarget
     kind: tuple[str, ...]
     cxx: bool
+    cache: bool = False
 
     def debug_hint(self) -> str:
         """Shown beside the rule in the terminal."""
@@ -145,6 +150,7 @@ async def make_c_runtime(request: CRuntimeRequest) -> CRuntime:
                     "flags": request.target.flags,
                     "kind": request.kind,
                     "cxx": request.cxx,
+                    "cache": request.cache,
                     "output": "_out",
                 }
             ),
@@ -211,10 +217,10 @@ async def prepare_c_toolchain(
         zig = await Get(Zig, ZigRequest())
         mounts[".zig"] = zig.digest
         identity = f"zig {subsystem.zig_version}"
-        if uses_runtime(platform):
-            kind = runtime_flags(request.link_mode, options)
-            runtime = await Get(CRuntime, CRuntimeRequest(target, kind, request.cxx))
-            mounts[".crt"] = runtime.digest
+        alone = links_alone(platform)
+        kind = () if alone else runtime_flags(request.link_mode, options)
+        runtime = await Get(CRuntime, CRuntimeRequest(target, kind, request.cxx, alone))
+        mounts[ZIG_CACHE_BEFORE] = runtime.digest
     if options.sysroot:
         found = await Get(
             Digest,

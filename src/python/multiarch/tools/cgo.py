@@ -2,9 +2,9 @@
 
 Request: `{"make": "file" | "cache" | "check", "env", "flags": [...], "packages": [...],
 "directory", "lower": path | null, "file": its name | null, "mod_cache": bool, "pkg_config": bool,
-"output"}`. The output is a folder: with the file, and the header of a library; or a build cache,
-which a later request names as `lower`; or with the files `compile` and `vet`, which hold what Go
-complains of.
+"zig_cache": bool, "output"}`. The output is a folder: with the file, and the header of a library;
+or a build cache, which a later request names as `lower`; or with the files `compile` and `vet`,
+which hold what Go complains of.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from multiarch.core.c.driver import FOLDER
+from multiarch.core.c.driver import FOLDER, ZIG_CACHE, ZIG_CACHE_BEFORE
 from multiarch.core.errors import MultiarchError
 from multiarch.tools.process import relative, run
 
@@ -58,8 +58,8 @@ def environment(request: Mapping[str, Any]) -> dict[str, str]:
         "HOME": f"{cwd}/.home",
         "PATH": f"{cwd}/{FOLDER}:{request['env']['PATH']}",
         "TMPDIR": f"{cwd}/.tmp",
-        "ZIG_GLOBAL_CACHE_DIR": f"{cwd}/.zig-cache",
-        "ZIG_LOCAL_CACHE_DIR": f"{cwd}/.zig-cache",
+        "ZIG_GLOBAL_CACHE_DIR": f"{cwd}/{ZIG_CACHE}",
+        "ZIG_LOCAL_CACHE_DIR": f"{cwd}/{ZIG_CACHE}",
     }
     if request["pkg_config"]:
         root = f"{cwd}/.sysroot"
@@ -80,6 +80,15 @@ def normalise(cache: Path) -> None:
         # cmd/go/internal/cache, putIndexEntry: "v1 ACTION OUTPUT SIZE TIME", all of fixed width.
         words = entry.read_text().split()
         entry.write_text(f"{' '.join(words[:3])} {words[3]:>20} {1:>20}\n")
+
+
+def copy_cache(source: str, target: str) -> None:
+    """Copy a cache, so that all of it can be written: what is mounted is read-only, folders too."""
+    for folder, _, names in os.walk(source):
+        made = os.path.join(target, os.path.relpath(folder, source))
+        os.makedirs(made)
+        for name in names:
+            shutil.copyfile(os.path.join(folder, name), os.path.join(made, name))
 
 
 def words(result: subprocess.CompletedProcess[str]) -> str:
@@ -114,8 +123,9 @@ def main(request: Mapping[str, Any]) -> None:
     """Build, and leave what is asked for; raises BuildFailed."""
     directory, output = request["directory"] or ".", Path(request["output"])
     if request["lower"]:
-        # Copied, not linked: Go touches what it uses.
-        shutil.copytree(request["lower"], _GO_CACHE, copy_function=shutil.copyfile)
+        copy_cache(request["lower"], _GO_CACHE)
+    if request["zig_cache"]:
+        copy_cache(ZIG_CACHE_BEFORE, ZIG_CACHE)
     output.mkdir()
     if request["make"] == "check":
         check(request, output)

@@ -36,6 +36,7 @@ from multiarch.backend.go_module.files import (
 from multiarch.backend.go_toolchain import GoToolchain, go_host
 from multiarch.backend.sandbox import SHELL_PATH, ToolProcess, request_json, said
 from multiarch.backend.subsystems.multiarch import MultiarchSubsystem
+from multiarch.core.c.driver import starts_with_cache
 from multiarch.core.c.program import advice_for
 from multiarch.core.errors import MultiarchError
 from multiarch.core.golang.cgo import (
@@ -191,6 +192,7 @@ def _request(
     packages: Iterable[str],
     mounts: Mapping[str, Digest],
     *,
+    zig_cache: bool,
     directory: str = "",
     file: str = "",
 ) -> str:
@@ -206,6 +208,7 @@ def _request(
             "file": file or None,
             "mod_cache": MOD_CACHE in mounts,
             "pkg_config": SYSROOT in mounts,
+            "zig_cache": zig_cache,
             "output": "_out",
         }
     )
@@ -234,6 +237,7 @@ async def build_cgo_std(request: CgoStdRequest) -> CgoStd:
                 build_flags(options, settings, gcflags=gcflags),
                 packages,
                 mounts,
+                zig_cache=starts_with_cache(settings.platform, options.c),
             ),
             f"Compile std with cgo for {settings.platform} ({packages[-1]})",
             immutable=FrozenDict(mounts),
@@ -332,6 +336,7 @@ async def build_with_cgo(request: CgoBuildRequest, multiarch: MultiarchSubsystem
                 ),
                 [binary.pattern],
                 mounts,
+                zig_cache=starts_with_cache(settings.platform, options.c),
                 directory=binary.module,
                 file=binary.file_name,
             ),
@@ -375,6 +380,7 @@ async def check_with_cgo(request: CgoCheckRequest) -> CgoCheck:
                 build_flags(options, settings),
                 request.packages,
                 mounts,
+                zig_cache=starts_with_cache(settings.platform, options.c),
                 directory=request.module,
             ),
             f"Check {len(request.packages)} packages of {request.module or '.'} with cgo for "

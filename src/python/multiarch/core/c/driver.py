@@ -4,7 +4,8 @@ They are called by the Go command, by their names alone, so that no path of the 
 of Go's own cache. They find everything else beside themselves:
 
 * `.zig`: the unpacked `ziglang` wheel;
-* `.crt`: the C library and start-up code that zig made before, see `multiarch.tools.c_runtime`;
+* `.crt`: the C library and start-up code that zig made before, see `multiarch.tools.c_runtime`; for
+  windows and darwin, where zig links by itself, it is a cache of zig's that holds them;
 * `.sysroot`: further headers and libraries.
 """
 
@@ -58,8 +59,10 @@ done
 exec "$root/.zig/ziglang/zig" {driver} {flags} -nostdlib -rtlib=none $(cat "$root/.crt/flags") \\
     "$root/.crt/before"/* "$@" {libraries} "$root/.crt/after"/*
 """
+# Stripped, as what is in the cache: with debug information it would be made again, and zig makes
+# none for these systems anyway.
 _ZIG_WHOLE_LINK = """\
-compile "$@" {libraries}
+compile "$@" {libraries} -s
 """
 _ZIG_AR = """\
 exec "$root/.zig/ziglang/zig" ar "$@"
@@ -75,9 +78,18 @@ exec {program} {flags} "-ffile-prefix-map=$root=." "$@"
 _PARTS = ("c", "c++", "dl", "m", "pthread", "resolv", "rt", "stdc++", "util")
 
 
-def uses_runtime(platform: Platform) -> bool:
-    """Whether zig's C library is made beforehand for a platform; elsewhere zig links by itself."""
-    return platform.os == "linux"
+# Where zig keeps what it makes, and the cache that it begins with, if there is one.
+ZIG_CACHE, ZIG_CACHE_BEFORE = ".zig-cache", ".crt"
+
+
+def links_alone(platform: Platform) -> bool:
+    """Whether zig links by itself, with a cache that it begins with, and not by our own line."""
+    return platform.os != "linux"
+
+
+def starts_with_cache(platform: Platform, options: COptions) -> bool:
+    """Whether a process gets a cache of zig's to begin with."""
+    return options.compiler == "zig" and links_alone(platform)
 
 
 def _sysroot(sysroot: str, triple: str) -> tuple[str, str]:
@@ -106,7 +118,7 @@ def zig_driver(
         "libraries": libraries,
         "dropped": " | ".join(dropped),
     }
-    link = _ZIG_LINK if uses_runtime(platform) else _ZIG_WHOLE_LINK
+    link = _ZIG_WHOLE_LINK if links_alone(platform) else _ZIG_LINK
     return _HEAD + (_ZIG + link).format(**values)
 
 
