@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from platform import machine
 
 import bootstrap
 import pytest
@@ -83,8 +84,13 @@ def built(repository: Repository, name: str, platform: Platform) -> Path:
 
 def said(program: Path, platform: Platform) -> str:
     """What a program prints on its platform."""
+    emulated = [emulator(platform), "-L", "/nonexistent"]
+    if platform.arch == "386" and machine() == "x86_64":
+        # Every x86-64 kernel runs it. Debian's QEMU 7.2 crashes any 386 program, of plain C too, that
+        # takes signals in several threads, as Go's do: it gives back another thread's segment.
+        emulated = []
     result = subprocess.run(
-        [emulator(platform), "-L", "/nonexistent", program, "localhost"],
+        [*emulated, program, "localhost"],
         env={"PATH": "/usr/bin", **cpu(platform)}, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
@@ -101,7 +107,7 @@ def test_a_static_program_runs_on_each_platform(repository: Repository, compiler
         lines = said(built(repository, compiler, platform), platform).splitlines()
         assert claim(platform) in lines[0]
         assert lines[1].startswith("C library: musl" if compiler == "zig" else "C library: glibc 2")
-        assert lines[2] == "user: root (0)" or "user:" in lines[2]
+        assert lines[2].startswith("user: ")
         assert "127.0.0.1" in lines[3]
     rows = [line for line in printed.splitlines() if line.startswith("binary")]
     assert all("static" in row for row in rows if "linux/" in row)
