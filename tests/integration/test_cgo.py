@@ -86,7 +86,7 @@ def said(program: Path, platform: Platform) -> str:
     """What a program prints on its platform."""
     emulated = [emulator(platform), "-L", "/nonexistent"]
     if platform.arch == "386" and machine() == "x86_64":
-        # Every x86-64 kernel runs it. Debian's QEMU 7.2 crashes any 386 program, of plain C too, that
+        # Any x86-64 kernel runs it. Debian's QEMU 7.2 crashes a 386 program, also of plain C, that
         # takes signals in several threads, as Go's do: it gives back another thread's segment.
         emulated = []
     result = subprocess.run(
