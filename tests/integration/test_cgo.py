@@ -167,10 +167,15 @@ def test_an_image_without_the_loader_is_an_error_that_names_it(repository: Repos
 
 
 def test_only_binaries_whose_compiler_changed_are_built_again(repository: Repository) -> None:
-    repository.pants("package", "app:zig")
-    assert builds(repository.pants("package", "app:zig")) == []
+    targets = [f"app:zig#linux/{arch}" for arch in ("amd64", "arm/v6")]
+    repository.pants("package", *targets, "app:gcc#linux/arm/v6")
+    assert builds(repository.pants("package", *targets)) == []
     flags = '--c-toolchain-cflags={"linux/arm/v6": ["-DOTHER"]}'
-    ran = builds(repository.pants(flags, "package", "app:zig"))
+    ran = builds(repository.pants(flags, "package", *targets))
+    # The C library does not depend on the flags of programs.
+    assert ran == ["Build app:zig#linux/arm/v6 with cgo"]
+    other = '--c-toolchain-compilers={"linux/arm/v6": "gcc"}'
+    ran = builds(repository.pants(other, "package", *targets))
     assert ran == ["Build app:zig#linux/arm/v6 with cgo"]
     edited = repository.root / "app/page.c"
     edited.write_text(edited.read_text().replace('"musl"', '"musl!"'))
