@@ -42,6 +42,7 @@ from multiarch.backend.go_cross_binary.target_types import (
     GoBinaryPlatformField,
     GoCrossBinaryPlatformTarget,
     GoCrossBinaryTarget,
+    LinkModeField,
     PlatformOverridesField,
     PlatformsField,
 )
@@ -49,6 +50,7 @@ from multiarch.backend.go_module.target_types import GoSourcesSourcesField
 from multiarch.backend.platforms import PlatformMatrix, SupportToday
 from multiarch.backend.summary import Delivery, DeliveryRequest, Notices, NoticesRequest
 from multiarch.core.errors import MultiarchError
+from multiarch.core.golang.cgo import PROGRAM_MODES
 from multiarch.core.golang.failures import report
 from multiarch.core.golang.ownership import MODULE_FILES_NAME
 from multiarch.core.golang.packages import closure
@@ -215,7 +217,9 @@ class RunBinaryFieldSet(RunFieldSet):
 
     @classmethod
     def opt_out(cls, target: Target) -> bool:
-        """Leave out what this host cannot run natively."""
+        """Leave out what this host cannot run natively, and libraries."""
+        if target[LinkModeField].value not in PROGRAM_MODES:
+            return True
         wanted = Platform.parse(target[GoBinaryPlatformField].value or "")
         here = host_platform(host.system(), host.machine())
         return (wanted.os, wanted.arch) != (here.os, here.arch)

@@ -24,7 +24,8 @@ _SHARED = (
     *("linux/riscv64", "linux/s390x", "darwin/amd64", "darwin/arm64"),
     *("windows/386", "windows/amd64", "windows/arm64"),
 )
-LINK_MODES = ("exe", "pie", "c-shared", "c-archive")
+PROGRAM_MODES = ("exe", "pie")
+LINK_MODES = (*PROGRAM_MODES, "c-shared", "c-archive")
 
 # Files that C code of a module may include or link, wherever in the module they are.
 C_SUFFIXES = (
@@ -69,7 +70,7 @@ class CgoOptions:
     @property
     def is_program(self) -> bool:
         """Whether the result is started by itself."""
-        return self.link_mode in ("exe", "pie")
+        return self.link_mode in PROGRAM_MODES
 
 
 def check(options: CgoOptions, platform: Platform, *, where: str) -> None:
