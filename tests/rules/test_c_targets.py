@@ -177,7 +177,7 @@ def test_the_file_of_a_library(runner: RuleRunner) -> None:
             'cgo="statically"',
             "linux/amd64",
             (),
-            "The 'cgo' field in target //:app#linux/amd64 must be one of ['dynamic', 'off', "
+            "the 'cgo' field in target //:app#linux/amd64 must be one of ['dynamic', 'off', "
             "'static'], but 'statically' was provided.",
         ),
     ],
