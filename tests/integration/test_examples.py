@@ -210,6 +210,37 @@ def test_skopeo_and_umoci_accept_every_layout(
         assert program.read_bytes() == built.read_bytes()
 
 
+def test_run_starts_a_binary_of_any_platform(examples: Repository, tmp_path: Path) -> None:
+    arm64 = Platform.parse("linux/arm64")
+    emulator(arm64)
+    named = "examples/client:fleetctl#linux/arm64"
+    assert "linux/arm64 (" in examples.pants("run", named, "--", "-version").stdout
+    refused = examples.pants("run", named, "--", "-nonsense", check=False)
+    assert refused.returncode == 2
+    assert "flag provided but not defined: -nonsense" in refused.stderr
+    native = examples.pants("run", "examples/client:fleetctl", "--", "-version").stdout
+    assert "linux/arm64 (" not in native
+    assert "fleetctl 0.1.0 linux/" in native
+
+    for directory in os.environ["PATH"].split(os.pathsep):
+        for program in Path(directory).glob("*"):
+            link = tmp_path / program.name
+            if not program.name.startswith("qemu-") and not link.is_symlink():
+                link.symlink_to(program)
+    bare = examples.pants("run", named, check=False, env={"PATH": str(tmp_path)})
+    assert bare.returncode == 1
+    assert (
+        "examples/client:fleetctl#linux/arm64 cannot run here: there is no emulator for "
+        "`linux/arm64` on this"
+    ) in bare.stderr
+    assert (
+        "Install qemu-aarch64-static (Debian and Ubuntu: `apt-get install qemu-user-static`)"
+        in (bare.stderr)
+    )
+    foreign = examples.pants("run", named.replace("linux/arm64", "windows/amd64"), check=False)
+    assert "programs for `windows/amd64` do not run on this linux/" in foreign.stderr
+
+
 def test_the_summary_names_every_output_once(examples: Repository) -> None:
     printed = examples.pants("package", "examples::").stderr
     rows = re.findall(r"^(binary|image|list) +(\S+) +(.+?)  ", printed, re.M)

@@ -9,6 +9,7 @@ from pants.engine.target import Target
 
 from multiarch.backend import (
     c_toolchain,
+    command_line,
     go_toolchain,
     platforms,
     publication,
@@ -22,11 +23,27 @@ from multiarch.backend.c_cross_binary.target_types import (
     CCrossBinaryTarget,
 )
 from multiarch.backend.check import rules as check
-from multiarch.backend.go_build import binaries, cgo, compile, graph, host_tool, link, std
+from multiarch.backend.go_build import (
+    binaries,
+    candidates,
+    cgo,
+    compile,
+    graph,
+    host_tool,
+    link,
+    std,
+    test_link,
+    tests,
+)
 from multiarch.backend.go_cross_binary import rules as go_cross_binary
 from multiarch.backend.go_cross_binary.target_types import (
     GoCrossBinaryPlatformTarget,
     GoCrossBinaryTarget,
+)
+from multiarch.backend.go_cross_test import rules as go_cross_test
+from multiarch.backend.go_cross_test.target_types import (
+    GoCrossTestPlatformTarget,
+    GoCrossTestTarget,
 )
 from multiarch.backend.go_module import rules as go_module
 from multiarch.backend.go_module.target_types import GoModuleTarget, GoSourcesTarget
@@ -55,6 +72,8 @@ def target_types() -> Iterable[type[Target]]:
         GoSourcesTarget,
         GoCrossBinaryTarget,
         GoCrossBinaryPlatformTarget,
+        GoCrossTestTarget,
+        GoCrossTestPlatformTarget,
         CCrossBinaryTarget,
         CCrossBinaryPlatformTarget,
         ImageBaseTarget,
@@ -71,14 +90,18 @@ def rules() -> Iterable[object]:
     """All rules."""
     modules = (
         binaries,
+        candidates,
         cgo,
         compile,
         graph,
         link,
         std,
+        tests,
+        test_link,
         c_cross_binary,
         go_module,
         go_cross_binary,
+        go_cross_test,
         image,
         image_test,
         manifest_list,
@@ -97,6 +120,7 @@ def rules() -> Iterable[object]:
     )
     found = (
         *c_toolchain.rules(),
+        *command_line.rules(),
         *go_toolchain.rules(),
         *platforms.rules(),
         *relocation.rules(),

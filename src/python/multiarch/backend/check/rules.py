@@ -13,7 +13,7 @@ from pants.engine.target import FieldSet
 from pants.engine.unions import UnionRule
 from pants.util.logging import LogLevel
 
-from multiarch.backend.check import vet
+from multiarch.backend.check import tests, vet
 from multiarch.backend.check.vet import VetRequest, VettedPackage
 from multiarch.backend.go_build.binaries import GoBinary, GoBinaryRequest
 from multiarch.backend.go_build.compile import (
@@ -44,6 +44,7 @@ from multiarch.core.golang.check_report import (
 from multiarch.core.golang.packages import closure, import_chain
 from multiarch.core.golang.remedies import remedy
 from multiarch.core.platforms import Platform
+from multiarch.core.report import ReportCell
 from multiarch.core.summary import Notice
 
 
@@ -167,8 +168,8 @@ async def check_go(request: GoCheckRequest, today: SupportToday) -> CheckResults
         skipped += notices
         if not notices:
             wanted.append(field_set.address)
-    await Get(Said, NoticesRequest(request.tool_name, tuple(skipped)))
     if not wanted:
+        await Get(Said, NoticesRequest(request.tool_name, tuple(skipped)))
         return CheckResults([], checker_name=request.tool_name)
     binaries = await MultiGet(Get(GoBinary, GoBinaryRequest(a)) for a in wanted)
     profiles = await MultiGet(Get(Profile, ProfileRequest(b.main)) for b in binaries)
@@ -183,6 +184,17 @@ async def check_go(request: GoCheckRequest, today: SupportToday) -> CheckResults
     )
     failures = [f for one in checked for f in one.failures]
     text = render_check(failures, [one.counts for one in checked], support)
+    cells = [
+        ReportCell(
+            "check",
+            module or ".",
+            str(one.counts.platform),
+            "failed" if one.failures else "passed",
+            log="\n\n".join(f"{f.import_path}:\n{f.message}" for f in one.failures),
+        )
+        for (module, _), one in zip(groups, checked)
+    ]
+    await Get(Said, NoticesRequest(request.tool_name, tuple(skipped), tuple(cells)))
     fatal = any(support.fails_on(f.platform) for f in failures)
     return CheckResults(
         [CheckResult(exit_code=int(fatal), stdout=text, stderr="")], checker_name=request.tool_name
@@ -190,4 +202,9 @@ async def check_go(request: GoCheckRequest, today: SupportToday) -> CheckResults
 
 
 def rules() -> Iterable[object]:
-    return (*collect_rules(), *vet.rules(), UnionRule(CheckRequest, GoCheckRequest))
+    return (
+        *collect_rules(),
+        *tests.rules(),
+        *vet.rules(),
+        UnionRule(CheckRequest, GoCheckRequest),
+    )

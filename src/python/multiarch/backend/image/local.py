@@ -21,9 +21,10 @@ from pants.engine.target import Target
 from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
 
+from multiarch.backend.command_line import NamedToRunField
 from multiarch.backend.image.assembly import build_platform
 from multiarch.backend.image.built_image import BuildImageRequest, BuiltImage
-from multiarch.backend.image.target_types import ImagePlatformField, NamedToRunField
+from multiarch.backend.image.target_types import ImagePlatformField
 from multiarch.backend.pins import WHEELS
 from multiarch.backend.sandbox import (
     ToolSources,
