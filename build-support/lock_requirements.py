@@ -58,7 +58,7 @@ def pins(text: str) -> list[str]:
 
 
 def installable(filename: str, minor: int) -> bool:
-    """Whether a file of the index is one that CPython 3.MINOR on a supported machine may install."""
+    """Whether a supported machine may install a file of the index for CPython 3.MINOR."""
     if filename.endswith(".tar.gz"):
         return True
     found = WHEEL.match(filename)
