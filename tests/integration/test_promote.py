@@ -90,7 +90,7 @@ def test_a_candidate_becomes_a_release(
     numbers = counted(text)
     assert (numbers["blobs"], numbers["manifests"], numbers["mounted"]) == (0, 9, 16)
     assert registry.tag("team/hello", "v1") == case.digest
-    assert registry.tag("team/hello-arm-v6", "v1") == case.images[2].digest
+    assert registry.tag("team/hello-armv6", "v1") == case.images[2].digest
     # No blob came to this machine.
     assert [p for p in proxy.sent("GET", "/blobs/") if case.images[0].layer in p] == []
     proxy.requests.clear()

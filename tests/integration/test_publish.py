@@ -110,7 +110,7 @@ def test_images_and_the_list_over_them(
     case = Case(tmp_path, "first/hello")
     case.publish(registry.name)
     assert registry.tag("first/hello", "v1") == case.digest
-    for arch, image in zip(("amd64", "arm64", "arm-v6", "arm-v7"), case.images):
+    for arch, image in zip(("amd64", "arm64", "armv6", "arm"), case.images):
         assert registry.tag(f"first/hello-{arch}", "v1") == image.digest
     text = capsys.readouterr().out
     # Each blob is sent once, and mounted in the repository of the image's own name.
@@ -193,7 +193,7 @@ def test_other_names(registry: Registry, tmp_path: Path, names: str) -> None:
     case = Case(tmp_path, repository)
     case.publish(registry.name, image_names=names)
     assert registry.tag(repository, "v1") == case.digest
-    v6 = registry.tag(repository, "v1-arm-v6")
+    v6 = registry.tag(repository, "v1-armv6")
     assert v6 == (case.images[2].digest if names else "")
     assert registry.tag(repository, case.images[0].digest) == case.images[0].digest
 

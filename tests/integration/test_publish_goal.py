@@ -91,7 +91,7 @@ def test_a_dry_run_publishes_nothing(world: World) -> None:
     result = world.pants("--multiarch-publish-dry-run", "publish", "img:list")
     name = f"{world.proxy.name}/team/hello"
     assert "Would publish img:list\n" in result.stdout
-    assert f"  would tag {name}-arm-v6:1.0_x as sha256:" in result.stdout
+    assert f"  would tag {name}-armv6:1.0_x as sha256:" in result.stdout
     assert (
         f"img:list published to {name}:1.0_x, {name}:latest (dry run: nothing was sent)."
     ) in result.stderr

@@ -85,7 +85,7 @@ def test_a_redirect_to_no_repository(runner: RuleRunner) -> None:
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
-        ("", ("localhost:5000/try/hello-arm-v6",)),
+        ("", ("localhost:5000/try/hello-armv6",)),
         ('image_names="{repository}:{tag}-{arch}", ', ("localhost:5000/try/hello",)),
         ('image_names="", ', ("localhost:5000/try/hello",)),
     ],

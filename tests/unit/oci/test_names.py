@@ -78,7 +78,7 @@ def test_no_two_platforms_have_one_name() -> None:
             platforms.add(Platform.parse("/".join(filter(None, (os, arch, variant)))))
     names = {arch_name(platform) for platform in platforms}
     assert len(names) == len(platforms) > 60
-    assert {"amd64", "amd64-v3", "arm-v6", "arm-v7", "arm64", "windows-amd64"} <= names
+    assert {"amd64", "amd64v3", "armv6", "arm", "arm64", "windows-amd64"} <= names
     images = {image_name(DEFAULT_IMAGE_NAMES, HELLO, "v1", arch=name, where="x") for name in names}
     assert len(images) == len(platforms)
 
@@ -86,13 +86,13 @@ def test_no_two_platforms_have_one_name() -> None:
 @pytest.mark.parametrize(
     ("template", "name"),
     [
-        (DEFAULT_IMAGE_NAMES, "registry.example.com:5000/team/hello-arm-v6:v1"),
-        ("{repository}:{tag}-{arch}", "registry.example.com:5000/team/hello:v1-arm-v6"),
-        ("{repository}/{arch}:{tag}", "registry.example.com:5000/team/hello/arm-v6:v1"),
+        (DEFAULT_IMAGE_NAMES, "registry.example.com:5000/team/hello-armv6:v1"),
+        ("{repository}:{tag}-{arch}", "registry.example.com:5000/team/hello:v1-armv6"),
+        ("{repository}/{arch}:{tag}", "registry.example.com:5000/team/hello/armv6:v1"),
     ],
 )
 def test_templates(template: str, name: str) -> None:
-    assert str(image_name(template, HELLO, "v1", arch="arm-v6", where="x")) == name
+    assert str(image_name(template, HELLO, "v1", arch="armv6", where="x")) == name
 
 
 @pytest.mark.parametrize("template", ["{repository}-{arch}", "{tag}", "{repository}@{tag}"])

@@ -309,8 +309,7 @@ class ImageNamesField(StringField):
         """
         What each platform's image is called in the registry: `{repository}-{arch}:{tag}`, or
         `{repository}:{tag}-{arch}`, or `""` for no name but the digest. `{arch}` is such as
-        `arm64`, `arm-v6`, `amd64-v3` or `windows-amd64-10.0.17763.6414`: no two images have the
-        same.
+        `arm64`, `armv6`, `amd64v3` or `windows-amd64-10.0.17763.6414`: no two images have the same.
         """
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from multiarch.core.oci.arch_names import arch_suffix
 from multiarch.core.oci.descriptor import OciError
 from multiarch.core.oci.reference import Reference
 from multiarch.core.platforms import Platform
@@ -53,18 +54,15 @@ def parse_tag(text: str, *, where: str) -> str:
 
 
 def arch_name(platform: Platform, os_version: str = "") -> str:
-    """What `{arch}` stands for: the architecture, with whatever tells it from others.
-
-    Linux goes without saying; a variant that is not the default, another system and the version of
-    windows are named, so that no two images get one name.
+    """What `{arch}` stands for: the platform's suffix, with the version of windows.
 
     >>> arch_name(Platform.parse("linux/arm/v6"))
-    'arm-v6'
+    'armv6'
     >>> arch_name(Platform.parse("windows/amd64"), "10.0.17763.6414")
     'windows-amd64-10.0.17763.6414'
     """
-    parts = platform.parts[1:] if platform.os == "linux" else platform.parts
-    return "-".join((*parts, os_version) if os_version else parts)
+    suffix = arch_suffix(platform)
+    return f"{suffix}-{os_version}" if os_version else suffix
 
 
 def image_name(
