@@ -15,6 +15,7 @@ from pathlib import Path
 
 import bootstrap
 import pytest
+from multiarch.core.executables.inspection import inspect
 from multiarch.core.platforms import Platform
 
 from tests.integration.scratch import Repository, go_environment, go_program, require
@@ -82,6 +83,33 @@ def test_each_linux_binary_runs_on_its_platform(examples: Repository, platform: 
             check=True,
         ).stdout
         assert claim(platform) in printed
+
+
+CGO = tuple(Platform.parse(f"linux/{arch}") for arch in ("amd64", "arm/v7", "arm64"))
+
+
+@pytest.mark.parametrize("platform", CGO, ids=str)
+def test_each_program_with_c_runs_on_its_platform(examples: Repository, platform: Platform) -> None:
+    dist = examples.root / "dist/examples"
+    printed = ""
+    for argv in (
+        (dist / f"nodeinfo/nodeinfo/{platform.path}/nodeinfo", "localhost"),
+        (dist / f"pause-c/pause/{platform.path}/pause", "-v"),
+    ):
+        printed += subprocess.run(
+            [emulator(platform), *argv], env={"PATH": "", **cpu(platform)},
+            capture_output=True, text=True, timeout=60, check=True,
+        ).stdout  # fmt: skip
+    assert claim(platform) in printed
+    assert f"pause 0.1.0 {platform} (on Linux " in printed
+    assert "C library: musl, pages of 4096 bytes\n" in printed
+    assert re.search(r"^localhost: \[.*127\.0\.0\.1.*\]$", printed, re.M)
+    # The dynamic one says what it needs; `tests/integration/test_cgo.py` runs it on Debian.
+    dynamic = dist / f"nodeinfo/nodeinfo-dynamic/{platform.path}/nodeinfo-dynamic"
+    with open(dynamic, "rb") as file:
+        executable = inspect(file)
+    assert executable is not None
+    assert "libc.so.6" in executable.needed
 
 
 CLIENT = (
@@ -246,11 +274,11 @@ def test_the_summary_names_every_output_once(examples: Repository) -> None:
     rows = re.findall(r"^(binary|image|list) +(\S+) +(.+?)  ", printed, re.M)
     assert len(rows) == len(set(rows))
     # The image with RUN is left out where its base was not made or an engine is missing.
-    expected = 49 if "report:list" in printed else 42
+    expected = 62 if "report:list" in printed else 55
     assert len(rows) == expected
     assert f" 0 built, {expected} cached" in printed
     if os.environ.get("MULTIARCH_REQUIRE_ENGINES"):
-        assert expected == 49
+        assert expected == 62
 
 
 def tree_sums(root: Path) -> dict[str, str]:
@@ -273,10 +301,11 @@ def test_two_clones_with_their_own_caches_give_equal_trees(
         found = Repository(root, store=root / ".caches")
         small = (
             '{"server": ["linux/amd64", "linux/arm/v6"], "client": ["windows/amd64"], '
-            '"debian": ["linux/amd64"]}'
+            '"debian": ["linux/amd64"], "cgo": ["linux/arm/v6"]}'
         )
         found.pants("--no-pantsd", f"--multiarch-sets={small}", "package", "examples::")
         sums.append(tree_sums(root / "dist"))
     first, second = sums
     assert first == second
     assert any(path.endswith("fleetctl.exe") for path in first)
+    assert any(path.endswith("linux/arm/v6/nodeinfo-dynamic") for path in first)

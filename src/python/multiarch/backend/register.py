@@ -12,6 +12,7 @@ from multiarch.backend import (
     command_line,
     go_toolchain,
     platforms,
+    publication,
     relocation,
     sandbox,
     summary,
@@ -46,8 +47,9 @@ from multiarch.backend.go_cross_test.target_types import (
 )
 from multiarch.backend.go_module import rules as go_module
 from multiarch.backend.go_module.target_types import GoModuleTarget, GoSourcesTarget
-from multiarch.backend.goals import load_image, tailor, update_image_lock
+from multiarch.backend.goals import load_image, promote, tailor, update_image_lock
 from multiarch.backend.goals import platforms as platforms_goal
+from multiarch.backend.image import publish as publish_image
 from multiarch.backend.image import rules as image
 from multiarch.backend.image.target_types import (
     ImageBaseTarget,
@@ -58,6 +60,7 @@ from multiarch.backend.image.target_types import (
 from multiarch.backend.image_test import rules as image_test
 from multiarch.backend.image_test.target_types import ImageTestPlatformTarget, ImageTestTarget
 from multiarch.backend.lint import atomics, text_rules
+from multiarch.backend.manifest_list import publish as publish_manifest_list
 from multiarch.backend.manifest_list import rules as manifest_list
 from multiarch.backend.manifest_list.target_types import ManifestListTarget
 
@@ -102,8 +105,12 @@ def rules() -> Iterable[object]:
         image,
         image_test,
         manifest_list,
+        publication,
+        publish_image,
+        publish_manifest_list,
         tailor,
         load_image,
+        promote,
         update_image_lock,
         platforms_goal,
         check,

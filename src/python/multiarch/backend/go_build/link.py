@@ -54,7 +54,7 @@ from multiarch.backend.go_build.std import (
     std_variant,
 )
 from multiarch.backend.go_toolchain import GoToolchain, toolchain_mounts
-from multiarch.backend.sandbox import SHELL_PATH, ToolProcess, request_json
+from multiarch.backend.sandbox import SHELL_PATH, ToolProcess, request_json, said
 from multiarch.backend.subsystems.multiarch import MultiarchSubsystem
 from multiarch.core.golang.link import LinkRequest, link_plan
 from multiarch.core.golang.packages import Package, closure, problems
@@ -195,9 +195,7 @@ async def preprocess_profile(request: ProfileRequest, toolchain: GoToolchain) ->
 
 
 def _not_built(binary: Binary, result: FallibleProcessResult) -> BuiltBinary:
-    """The exit code decides that a process failed; a killed one leaves no words."""
-    message = result.stderr.decode(errors="replace").strip() or f"exit code {result.exit_code}"
-    return failed_binary(binary, message)
+    return failed_binary(binary, said(result))
 
 
 def failed_binary(binary: Binary, message: str) -> BuiltBinary:
@@ -327,13 +325,14 @@ async def build_binary(request: BuildBinaryRequest, multiarch: MultiarchSubsyste
         built = await Get(CgoBuild, CgoBuildRequest(binary, main.import_path))
         if built.message:
             return failed_binary(binary, built.message)
-        return await verified_binary(
+        verified = await verified_binary(
             binary,
             built.digest,
             built.result.metadata,
             cgo=binary.cgo.c.linkage,
             kind=binary.cgo.link_mode,
         )
+        return replace(verified, linkage="; ".join(filter(None, (verified.linkage, built.note))))
     settings = replace(binary.settings, pgo=PGO_FILE if profile.digest else None)
     linked = await Get(
         LinkedProgram,

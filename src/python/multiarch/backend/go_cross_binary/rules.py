@@ -42,6 +42,7 @@ from multiarch.backend.go_cross_binary.target_types import (
     GoBinaryPlatformField,
     GoCrossBinaryPlatformTarget,
     GoCrossBinaryTarget,
+    LinkModeField,
     NamedGoCrossBinaryPlatformTarget,
     PlatformOverridesField,
     PlatformsField,
@@ -51,6 +52,7 @@ from multiarch.backend.platforms import PlatformMatrix, SupportToday
 from multiarch.backend.summary import DeliveryRequest, NoticesRequest, Said
 from multiarch.core.emulation import qemu_settings
 from multiarch.core.errors import MultiarchError
+from multiarch.core.golang.cgo import PROGRAM_MODES
 from multiarch.core.golang.failures import report
 from multiarch.core.golang.ownership import MODULE_FILES_NAME
 from multiarch.core.golang.packages import closure
@@ -248,7 +250,9 @@ class RunBinaryFieldSet(RunFieldSet):
 
     @classmethod
     def opt_out(cls, target: Target) -> bool:
-        """Leave out what is for another kind of machine, unless it is named."""
+        """Leave out libraries, and what is for another kind of machine, unless it is named."""
+        if target[LinkModeField].value not in PROGRAM_MODES:
+            return True
         wanted = Platform.parse(target[GoBinaryPlatformField].value or "")
         here = host_platform(host.system(), host.machine())
         is_foreign = (wanted.os, wanted.arch) != (here.os, here.arch)

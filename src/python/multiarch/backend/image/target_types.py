@@ -30,6 +30,7 @@ from multiarch.backend.lint.target_types import (
     SkipHardCodedPlatformsField,
 )
 from multiarch.core.errors import MultiarchError
+from multiarch.core.oci.names import DEFAULT_IMAGE_NAMES
 from multiarch.core.oci.reference import Reference
 from multiarch.core.platforms import Platform
 
@@ -273,6 +274,47 @@ class ImageDependenciesField(Dependencies):
     )
 
 
+class ImageRepositoryField(StringField):
+    """Where `publish` puts the images of a `multiarch_image`."""
+
+    alias = "repository"
+    help = help_text(
+        """
+        The repository that `pants publish` names the images after, such as
+        `registry.example.com/team/hello`. Not needed for images of a `manifest_list`, which
+        publishes them itself. Without it, the images are not published.
+        """
+    )
+
+
+class ImageTagsField(StringSequenceField):
+    """The tags of the images in their registry."""
+
+    alias = "image_tags"
+    default = ("{version}",)
+    help = help_text(
+        """
+        The tags that `pants publish` gives the images, with `repository`. `{version}` and
+        `{revision}` are filled in, and `+` becomes `_`.
+        """
+    )
+
+
+class ImageNamesField(StringField):
+    """The names of each platform's image in a registry."""
+
+    alias = "image_names"
+    default = DEFAULT_IMAGE_NAMES
+    help = help_text(
+        """
+        What each platform's image is called in the registry: `{repository}-{arch}:{tag}`, or
+        `{repository}:{tag}-{arch}`, or `""` for no name but the digest. `{arch}` is such as
+        `arm64`, `arm-v6`, `amd64-v3` or `windows-amd64-10.0.17763.6414`: no two images have the
+        same.
+        """
+    )
+
+
 class ImagePlatformField(StringField):
     """The platform of a generated image."""
 
@@ -297,6 +339,9 @@ class MultiarchImagePlatformTarget(Target):
         ImageCapabilitiesField,
         ImageFormatField,
         ImageDependenciesField,
+        ImageRepositoryField,
+        ImageTagsField,
+        ImageNamesField,
         ImagePlatformField,
         SkipHardCodedPlatformsField,
         SkipDockerfileTrapsField,
@@ -330,6 +375,9 @@ class MultiarchImageTarget(TargetGenerator):
         ImageCapabilitiesField,
         ImageFormatField,
         ImageDependenciesField,
+        ImageRepositoryField,
+        ImageTagsField,
+        ImageNamesField,
         SkipHardCodedPlatformsField,
         SkipDockerfileTrapsField,
     )

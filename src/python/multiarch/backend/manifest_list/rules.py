@@ -43,6 +43,7 @@ from multiarch.backend.sandbox import ToolProcess, request_json
 from multiarch.backend.subsystems.multiarch import MultiarchSubsystem
 from multiarch.backend.summary import DeliveryRequest, NoticesRequest, Said
 from multiarch.core.errors import MultiarchError
+from multiarch.core.oci.names import parse_tag
 from multiarch.core.platforms import Platform
 from multiarch.core.stamps import fill, fill_text
 from multiarch.core.summary import Notice
@@ -169,7 +170,7 @@ async def build_manifest_list(
     stamps, where = multiarch.stamps, f"{address}: `tags`"
     repository = target[RepositoryField].value or ""
     tags = [
-        fill_text(tag, stamps, where=where).replace("+", "_")
+        parse_tag(fill_text(tag, stamps, where=where), where=where)
         for tag in target[ListTagsField].value or ()
     ]
     request_ = {
@@ -239,7 +240,7 @@ async def package_manifest_list(field_set: PackageManifestListFieldSet) -> Built
         return BuiltPackage(EMPTY_DIGEST, ())
     name = address.target_name
     directory = posixpath.join(address.spec_path, name)
-    tars = [f"{directory}/{name}-{image.platform.slug}.tar" for image in built.images]
+    tars = [f"{directory}/{name}-{image.slug}.tar" for image in built.images]
     moved = await MultiGet(
         Get(Relocated, RelocateRequest(built.digest, "layout", f"{directory}/{name}.oci")),
         *(
