@@ -29,6 +29,7 @@ from pants.engine.unions import UnionRule
 from pants.util.logging import LogLevel
 
 from multiarch.backend.subsystems.multiarch import MultiarchSubsystem
+from multiarch.core.platforms import Platform
 from multiarch.core.report import Report, ReportCell, Span, render_report, sizes_of
 from multiarch.core.summary import Notice, SummaryRow, render, render_notices
 
@@ -109,6 +110,29 @@ async def deliver(request: DeliveryRequest, run_id: RunId) -> Said:
 def seconds_of(run: ProcessResultMetadata | None) -> float:
     """How long a process took when it ran, be it in this run or before."""
     return (run.total_elapsed_ms or 0) / 1000 if run else 0.0
+
+
+def tested_cell(
+    address: Address,
+    platform: Platform,
+    run: ProcessResultMetadata | None,
+    run_id: RunId,
+    *,
+    failure: str,
+) -> ReportCell:
+    """How the page shows the tests of one platform; `failure` is empty where they passed.
+
+    Without a `run` they were not even started.
+    """
+    cached = run is not None and run.source(run_id) != ProcessResultMetadata.Source.RAN
+    return ReportCell(
+        "test",
+        str(address.maybe_convert_to_target_generator()),
+        str(platform),
+        "failed" if failure else "cached" if cached else "passed",
+        seconds_of(run),
+        log=failure,
+    )
 
 
 @rule(desc="Notice", level=LogLevel.DEBUG)

@@ -32,12 +32,7 @@ from pants.engine.fs import (
 )
 from pants.engine.internals.native_engine import EMPTY_DIGEST
 from pants.engine.internals.session import RunId
-from pants.engine.process import (
-    FallibleProcessResult,
-    Process,
-    ProcessCacheScope,
-    ProcessResultMetadata,
-)
+from pants.engine.process import FallibleProcessResult, Process, ProcessCacheScope
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import (
     DependenciesRequest,
@@ -81,12 +76,11 @@ from multiarch.backend.image.runs import ENGINE_CACHE, EngineHost, EngineHostReq
 from multiarch.backend.platforms import PlatformMatrix, SupportToday
 from multiarch.backend.sandbox import SHELL_PATH, ToolProcess, request_json
 from multiarch.backend.subsystems.multiarch_go_test import MultiarchGoTestSubsystem
-from multiarch.backend.summary import NoticesRequest, Said, seconds_of
+from multiarch.backend.summary import NoticesRequest, Said, tested_cell
 from multiarch.core.golang.failures import report
 from multiarch.core.golang.test_output import binary_flags
 from multiarch.core.golang.test_packages import files_for_tests
 from multiarch.core.platforms import Platform
-from multiarch.core.report import ReportCell
 from multiarch.core.summary import Notice
 from multiarch.tools.engines.host import MISSING_EXIT_CODE
 
@@ -294,27 +288,6 @@ async def _renamed(digest: Digest, name: str) -> Snapshot:
     return await Get(Snapshot, CreateDigest([FileContent(name, contents.content)]))
 
 
-def test_cell(
-    test: GoTest,
-    text: str,
-    *,
-    is_failed: bool,
-    run: FallibleProcessResult | None,
-    run_id: RunId,
-) -> ReportCell:
-    """How the page about the run shows one platform's tests."""
-    metadata = run.metadata if run else None
-    ran = metadata is None or metadata.source(run_id) == ProcessResultMetadata.Source.RAN
-    return ReportCell(
-        "test",
-        str(test.address.maybe_convert_to_target_generator()),
-        str(test.platform),
-        "failed" if is_failed else "passed" if ran else "cached",
-        seconds_of(metadata),
-        log=text if is_failed else "",
-    )
-
-
 @rule(desc="Test Go", level=LogLevel.DEBUG)
 async def test_go(
     batch: GoCrossTestRequest.Batch[GoTestFieldSet, Any],
@@ -352,7 +325,8 @@ async def test_go(
         found = await Get(Snapshot, Digest, result.output_digest)
         if options.report and found.files:
             reports = await _renamed(found.digest, f"{address.path_safe_spec}.xml")
-    cell = test_cell(test, text, is_failed=is_failed, run=result, run_id=run_id)
+    run = result.metadata if result else None
+    cell = tested_cell(address, platform, run, run_id, failure=text if is_failed else "")
     excused = is_failed and support.is_experimental(platform)
     notice = Notice("experimental", str(address), str(platform), text.strip())
     await Get(Said, NoticesRequest(subject, (notice,) if excused else (), (cell,)))
