@@ -17,7 +17,7 @@ DOCS = sorted(
 PAGES = pytest.mark.parametrize("page", DOCS, ids=lambda p: str(p.relative_to(ROOT)))
 
 # Pants' own targets that the examples use, with the fields they use of them.
-PANTS_TARGETS = {"files": {"name", "sources"}}
+PANTS_TARGETS = {"files": {"name", "sources"}, "file": {"name", "source"}}
 # Pants' own fields that every target has.
 PANTS_FIELDS = {"name", "description", "tags", "dependencies"}
 
@@ -25,7 +25,7 @@ FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)", re.DOTALL)
 # A host name, by the ends that public ones have; `org.opencontainers...` keys do not end so.
 HOST = re.compile(r"(?<![\w.@-])((?:[\w-]+\.)+(?:org|com|io|net|dev|cn))(?![\w-]|\.\w)")
-ALLOWED_HOSTS = re.compile(r"(.*\.)?example\.(com|org)|www\.pantsbuild\.org|go\.dev")
+ALLOWED_HOSTS = re.compile(r"(.*\.)?example\.(com|org)|www\.pantsbuild\.org|go\.dev|k8s\.io")
 HOME = re.compile(r"(?<![\w.~$}-])/(root|home|Users|work|tmp|opt)/")
 
 

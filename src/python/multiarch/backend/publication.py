@@ -19,9 +19,9 @@ from multiarch.backend.image.local import LocalTool, LocalToolRequest
 from multiarch.backend.image.registry_bases import CACHE
 from multiarch.backend.image.runs import DOCKER_WHEELS
 from multiarch.backend.sandbox import request_json
-from multiarch.backend.subsystems.multiarch import MultiarchSubsystem
 from multiarch.backend.subsystems.multiarch_publish import MultiarchPublishSubsystem
 from multiarch.backend.subsystems.multiarch_registry import MultiarchRegistrySubsystem
+from multiarch.backend.version import stamps_in
 from multiarch.core.oci.names import parse_repository, parse_tag, redirected
 from multiarch.core.oci.reference import Reference
 from multiarch.core.stamps import fill_text
@@ -54,17 +54,13 @@ class Names:
 
 
 @rule(level=LogLevel.DEBUG)
-async def resolve_names(
-    request: NamesRequest, multiarch: MultiarchSubsystem, options: MultiarchPublishSubsystem
-) -> Names:
+async def resolve_names(request: NamesRequest, options: MultiarchPublishSubsystem) -> Names:
     repository = parse_repository(request.repository, where=f"{request.address}: `repository`")
     where = f"{request.address}: `{request.tags_alias}`"
+    stamps = await stamps_in(request.tags)
     return Names(
         redirected(repository, options.redirect, where=_REDIRECT),
-        tuple(
-            parse_tag(fill_text(tag, multiarch.stamps, where=where), where=where)
-            for tag in request.tags
-        ),
+        tuple(parse_tag(fill_text(tag, stamps, where=where), where=where) for tag in request.tags),
     )
 
 

@@ -16,6 +16,7 @@ from multiarch.backend import (
     relocation,
     sandbox,
     summary,
+    version,
 )
 from multiarch.backend.c_cross_binary import rules as c_cross_binary
 from multiarch.backend.c_cross_binary.target_types import (
@@ -47,7 +48,13 @@ from multiarch.backend.go_cross_test.target_types import (
 )
 from multiarch.backend.go_module import rules as go_module
 from multiarch.backend.go_module.target_types import GoModuleTarget, GoSourcesTarget
-from multiarch.backend.goals import load_image, promote, tailor, update_image_lock
+from multiarch.backend.goals import (
+    load_image,
+    promote,
+    tailor,
+    update_image_lock,
+    verify_release,
+)
 from multiarch.backend.goals import platforms as platforms_goal
 from multiarch.backend.image import publish as publish_image
 from multiarch.backend.image import rules as image
@@ -63,6 +70,10 @@ from multiarch.backend.lint import atomics, text_rules
 from multiarch.backend.manifest_list import publish as publish_manifest_list
 from multiarch.backend.manifest_list import rules as manifest_list
 from multiarch.backend.manifest_list.target_types import ManifestListTarget
+from multiarch.backend.release import archives, libraries, members, parts
+from multiarch.backend.release import publish as publish_release
+from multiarch.backend.release import rules as release
+from multiarch.backend.release.target_types import ReleaseArchiveTarget, ReleaseTarget
 
 
 def target_types() -> Iterable[type[Target]]:
@@ -83,6 +94,8 @@ def target_types() -> Iterable[type[Target]]:
         ManifestListTarget,
         ImageTestTarget,
         ImageTestPlatformTarget,
+        ReleaseTarget,
+        ReleaseArchiveTarget,
     )
 
 
@@ -108,10 +121,17 @@ def rules() -> Iterable[object]:
         publication,
         publish_image,
         publish_manifest_list,
+        members,
+        archives,
+        parts,
+        libraries,
+        release,
+        publish_release,
         tailor,
         load_image,
         promote,
         update_image_lock,
+        verify_release,
         platforms_goal,
         check,
         text_rules,
@@ -126,6 +146,7 @@ def rules() -> Iterable[object]:
         *relocation.rules(),
         *sandbox.rules(),
         *summary.rules(),
+        *version.rules(),
         *pex.rules(),
     )
     return (*found, *(rule for module in modules for rule in module.rules()))

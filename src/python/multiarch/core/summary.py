@@ -104,7 +104,7 @@ def render(rows: Iterable[SummaryRow]) -> str:
             [("kind", "target", "platforms", "size", ""), *_grouped(found)], frozenset((2, 3))
         )
     built = sum(r.built for r in found)
-    platforms = len({r.platform for r in found if r.kind != "list"})
+    platforms = len({r.platform for r in found if r.kind not in ("list", "release")})
     total = human_size(sum(r.size for r in found))
     closing = (
         f"{len(found)} outputs of {len({r.target for r in found})} targets for {platforms} "

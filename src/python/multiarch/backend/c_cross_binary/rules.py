@@ -57,8 +57,8 @@ from multiarch.backend.go_cross_binary.rules import (
 from multiarch.backend.platforms import PlatformMatrix, SupportToday
 from multiarch.backend.sandbox import SHELL_PATH, said
 from multiarch.backend.subsystems.c_toolchain import CToolchainSubsystem
-from multiarch.backend.subsystems.multiarch import MultiarchSubsystem
 from multiarch.backend.summary import NoticesRequest, Said
+from multiarch.backend.version import stamps_in
 from multiarch.core.c.options import COptions
 from multiarch.core.c.program import advice_for, compile_script
 from multiarch.core.errors import MultiarchError
@@ -132,7 +132,7 @@ async def build_binary_at(request: BinaryAtRequest) -> BuiltBinary:
 
 @rule(desc="Build a C program", level=LogLevel.DEBUG)
 async def build_c_binary(
-    request: BuildCBinaryRequest, subsystem: CToolchainSubsystem, multiarch: MultiarchSubsystem
+    request: BuildCBinaryRequest, subsystem: CToolchainSubsystem
 ) -> BuiltBinary:
     wrapped = await Get(
         WrappedTarget, WrappedTargetRequest(request.address, description_of_origin="the C build")
@@ -148,7 +148,8 @@ async def build_c_binary(
             f"{request.address}: `sources` has no .c file. Name the C files of the program."
         )
     compiler = await Get(CToolchain, CToolchainRequest(platform, binary.options))
-    cflags = [fill_text(f, multiarch.stamps, where=where) for f in binary.options.cflags]
+    stamps = await stamps_in(binary.options.cflags)
+    cflags = [fill_text(f, stamps, where=where) for f in binary.options.cflags]
     # In a folder of its own: a directory of sources may have the program's name.
     output = f"_out/{binary.file_name}"
     script = compile_script(files, output, platform, binary.options, cflags)

@@ -37,6 +37,7 @@ from multiarch.core.errors import MultiarchError
 from multiarch.core.golang.cgo import CgoOptions, check, file_name
 from multiarch.core.golang.settings import BuildSettings
 from multiarch.core.platforms import Platform
+from multiarch.core.stamps import expand_variables
 
 
 @dataclass(frozen=True)
@@ -185,7 +186,9 @@ def parse_binary(
         ldflags=tuple(target[LdflagsField].value or ()),
         main_gcflags=() if everywhere else gcflags,
         gcflags_text=" ".join(gcflags),
-        x_defs=tuple((target[XDefsField].value or {}).items()),
+        x_defs=expand_variables(
+            (target[XDefsField].value or {}).items(), where=f"{address}: `{XDefsField.alias}`"
+        ),
         cgo=cgo,
     )
 

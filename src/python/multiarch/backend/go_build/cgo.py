@@ -35,7 +35,7 @@ from multiarch.backend.go_module.files import (
 )
 from multiarch.backend.go_toolchain import GoToolchain, go_host
 from multiarch.backend.sandbox import SHELL_PATH, ToolProcess, request_json, said
-from multiarch.backend.subsystems.multiarch import MultiarchSubsystem
+from multiarch.backend.version import stamps_in
 from multiarch.core.c.driver import starts_with_cache
 from multiarch.core.c.program import advice_for
 from multiarch.core.errors import MultiarchError
@@ -310,7 +310,7 @@ async def _mounts(
 
 
 @rule(desc="Build a Go binary with cgo", level=LogLevel.DEBUG)
-async def build_with_cgo(request: CgoBuildRequest, multiarch: MultiarchSubsystem) -> CgoBuild:
+async def build_with_cgo(request: CgoBuildRequest) -> CgoBuild:
     binary, settings, options = request.binary, request.binary.settings, request.binary.cgo
     assert options is not None
     modules = await Get(ModuleGraph, ModuleGraphRequest(binary.module))
@@ -321,7 +321,8 @@ async def build_with_cgo(request: CgoBuildRequest, multiarch: MultiarchSubsystem
     sources = await _sources(binary.module, (graph.packages[p] for p in needed))
     profile = await Get(Digest, PathGlobs([posixpath.join(binary.main, "default.pgo")]))
     where = f"{binary.address}: `x_defs`"
-    x_defs = fill(binary.x_defs, multiarch.stamps, where=where)
+    stamps = await stamps_in(value for _, value in binary.x_defs)
+    x_defs = fill(binary.x_defs, stamps, where=where)
     ldflags = link_flags(options, settings.platform, binary.ldflags, x_defs, where=where)
     process = await Get(
         Process,

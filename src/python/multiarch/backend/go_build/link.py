@@ -55,7 +55,7 @@ from multiarch.backend.go_build.std import (
 )
 from multiarch.backend.go_toolchain import GoToolchain, toolchain_mounts
 from multiarch.backend.sandbox import SHELL_PATH, ToolProcess, request_json, said
-from multiarch.backend.subsystems.multiarch import MultiarchSubsystem
+from multiarch.backend.version import stamps_in
 from multiarch.core.golang.link import LinkRequest, link_plan
 from multiarch.core.golang.packages import Package, closure, problems
 from multiarch.core.golang.test_packages import as_compiled, plain_path
@@ -309,7 +309,7 @@ async def verified_binary(
 
 
 @rule(desc="Build a Go binary", level=LogLevel.DEBUG)
-async def build_binary(request: BuildBinaryRequest, multiarch: MultiarchSubsystem) -> BuiltBinary:
+async def build_binary(request: BuildBinaryRequest) -> BuiltBinary:
     binary = request.binary
     modules, profile = await MultiGet(
         Get(ModuleGraph, ModuleGraphRequest(binary.module)),
@@ -334,6 +334,7 @@ async def build_binary(request: BuildBinaryRequest, multiarch: MultiarchSubsyste
         )
         return replace(verified, linkage="; ".join(filter(None, (verified.linkage, built.note))))
     settings = replace(binary.settings, pgo=PGO_FILE if profile.digest else None)
+    stamps = await stamps_in(value for _, value in binary.x_defs)
     linked = await Get(
         LinkedProgram,
         LinkProgramRequest(
@@ -345,7 +346,7 @@ async def build_binary(request: BuildBinaryRequest, multiarch: MultiarchSubsyste
             main_gcflags=binary.main_gcflags,
             gcflags_text=binary.gcflags_text,
             ldflags=binary.ldflags,
-            x_defs=fill(binary.x_defs, multiarch.stamps, where=f"{binary.address}: `x_defs`"),
+            x_defs=fill(binary.x_defs, stamps, where=f"{binary.address}: `x_defs`"),
         ),
     )
     return await finished_binary(binary, linked)

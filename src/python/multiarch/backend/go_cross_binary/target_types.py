@@ -113,9 +113,12 @@ class XDefsField(DictStringToStringField):
     alias = "x_defs"
     help = help_text(
         """
-        String variables that the linker sets: `{"main.version": "{version}"}`. `{version}` and
-        `{revision}` stand for the options of `[multiarch]`. They reach the link alone: another
-        version recompiles nothing.
+        String variables that the linker sets: `{"main.version": "{version}"}`. In braces stand
+        `version`, `revision`, and what Kubernetes stamps: `gitVersion`, `gitCommit`,
+        `gitTreeState`, `gitMajor`, `gitMinor`, `buildDate`. These six together are
+        `"k8s.io/component-base/version.*": "{kubernetes}"`. They come from `[multiarch]
+        version_source` and reach the link alone: another version recompiles nothing, and a
+        binary that names none of them does not depend on it.
         """
     )
 

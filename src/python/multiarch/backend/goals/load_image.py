@@ -24,8 +24,9 @@ from multiarch.backend.image.built_image import BuildImageRequest, BuiltImage
 from multiarch.backend.image.local import LocalTool, LocalToolRequest
 from multiarch.backend.image.target_types import ImagePlatformField
 from multiarch.backend.sandbox import request_json
-from multiarch.backend.subsystems.multiarch import MultiarchSubsystem
+from multiarch.backend.version import SourceVersionRequest
 from multiarch.core.platforms import Platform
+from multiarch.core.version import SourceVersion
 
 logger = logging.getLogger(__name__)
 
@@ -81,11 +82,12 @@ def loaded_name(address: Address, platform: Platform, version: str) -> str:
 async def load_images(
     specs: Specs,
     options: LoadImageSubsystem,
-    multiarch: MultiarchSubsystem,
     environment: CompleteEnvironmentVars,
     _workspace: Workspace,  # Without it, a goal may not start what has effects.
 ) -> LoadImage:
-    targets = await Get(FilteredTargets, Specs, specs)
+    targets, version = await MultiGet(
+        Get(FilteredTargets, Specs, specs), Get(SourceVersion, SourceVersionRequest())
+    )
     images = await MultiGet(
         Get(BuiltImage, BuildImageRequest(target.address))
         for target in targets
@@ -111,7 +113,7 @@ async def load_images(
                 "address": str(image.address),
                 "platform": str(image.platform),
                 "tar": posixpath.join(str(number), "image.tar"),
-                "name": loaded_name(image.address, image.platform, multiarch.version),
+                "name": loaded_name(image.address, image.platform, version.version),
             }
             for number, image in enumerate(built)
         ],

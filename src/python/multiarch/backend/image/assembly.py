@@ -38,11 +38,13 @@ from multiarch.backend.image.targets import ImageBinaries, ImageBinariesRequest
 from multiarch.backend.platforms import PlatformMatrix
 from multiarch.backend.sandbox import ToolProcess, request_json
 from multiarch.backend.subsystems.multiarch import MultiarchSubsystem
+from multiarch.backend.version import SourceVersionRequest
 from multiarch.core.dockerfile.stages import needed, outside, stages
 from multiarch.core.dockerfile.syntax import parse
 from multiarch.core.errors import MultiarchError
 from multiarch.core.platforms import Platform, host_platform
 from multiarch.core.stamps import fill
+from multiarch.core.version import SourceVersion
 
 
 def check_names(address: Address, binaries: Iterable[Binary]) -> None:
@@ -59,19 +61,19 @@ def check_names(address: Address, binaries: Iterable[Binary]) -> None:
 
 
 def image_request(
-    target: Target, platform: Platform, dockerfile: str, multiarch: MultiarchSubsystem
+    target: Target, platform: Platform, dockerfile: str, version: SourceVersion, source_url: str
 ) -> dict[str, Any]:
     """The request of `multiarch.tools.assemble` for one platform's image, its bases still out."""
-    address, stamps = target.address, multiarch.stamps
+    address, stamps = target.address, version.stamps
 
     def filled(field: type[DictStringToStringField]) -> dict[str, str]:
         pairs = sorted((target[field].value or {}).items())
         return dict(fill(pairs, stamps, where=f"{address}: `{field.alias}`"))
 
     annotations = {
-        "org.opencontainers.image.version": multiarch.version,
-        "org.opencontainers.image.revision": multiarch.revision,
-        "org.opencontainers.image.source": multiarch.source_url,
+        "org.opencontainers.image.version": version.version,
+        "org.opencontainers.image.revision": version.revision,
+        "org.opencontainers.image.source": source_url,
     }
     return {
         "address": str(address),
@@ -85,7 +87,7 @@ def image_request(
         "capabilities": dict(target[ImageCapabilitiesField].value or {}),
         "annotations": {k: v for k, v in annotations.items() if v},
         "format": target[ImageFormatField].value,
-        "source_date_epoch": int(multiarch.source_date_epoch),
+        "source_date_epoch": version.seconds,
         "repo_tags": [local_name(address, platform)],
         "pending": "pending",
         "output": "image.tar",
@@ -193,8 +195,10 @@ async def build_image(
     address = request.address
     target = await image_target(address)
     platform = Platform.parse(target[ImagePlatformField].value or "")
-    context = await Get(Context, ContextRequest(address))
-    value = image_request(target, platform, context.dockerfile, multiarch)
+    context, version = await MultiGet(
+        Get(Context, ContextRequest(address)), Get(SourceVersion, SourceVersionRequest())
+    )
+    value = image_request(target, platform, context.dockerfile, version, multiarch.source_url)
     wanted = wanted_bases(value, context.text)
     bases = await Get(BaseFiles, BaseFilesRequest(address, wanted))
     if bases.missing:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import posixpath
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from pants.build_graph.address import Address
@@ -40,8 +40,8 @@ from multiarch.backend.manifest_list.target_types import (
 from multiarch.backend.platforms import PlatformMatrix
 from multiarch.backend.relocation import Relocated, RelocateRequest
 from multiarch.backend.sandbox import ToolProcess, request_json
-from multiarch.backend.subsystems.multiarch import MultiarchSubsystem
 from multiarch.backend.summary import DeliveryRequest, NoticesRequest, Said
+from multiarch.backend.version import stamps_in
 from multiarch.core.errors import MultiarchError
 from multiarch.core.oci.names import parse_tag
 from multiarch.core.platforms import Platform
@@ -136,7 +136,7 @@ async def infer_list_dependencies(request: InferManifestListDependencies) -> Inf
 
 @rule(desc="Put a manifest list together", level=LogLevel.DEBUG)
 async def build_manifest_list(
-    request: BuildManifestListRequest, multiarch: MultiarchSubsystem, platforms: PlatformMatrix
+    request: BuildManifestListRequest, platforms: PlatformMatrix
 ) -> BuiltManifestList:
     address = request.address
     wrapped, names = await MultiGet(
@@ -167,12 +167,11 @@ async def build_manifest_list(
         Get(Digest, AddPrefix(image.digest, f"images/{number}"))
         for number, image in enumerate(images)
     )
-    stamps, where = multiarch.stamps, f"{address}: `tags`"
+    written = target[ListTagsField].value or ()
+    annotations: Mapping[str, str] = target[AnnotationsField].value or {}
+    stamps, where = await stamps_in((*written, *annotations.values())), f"{address}: `tags`"
     repository = target[RepositoryField].value or ""
-    tags = [
-        parse_tag(fill_text(tag, stamps, where=where), where=where)
-        for tag in target[ListTagsField].value or ()
-    ]
+    tags = [parse_tag(fill_text(tag, stamps, where=where), where=where) for tag in written]
     request_ = {
         "address": str(address),
         "format": target[ManifestListFormatField].value,
@@ -186,7 +185,7 @@ async def build_manifest_list(
         ],
         "annotations": dict(
             fill(
-                sorted((target[AnnotationsField].value or {}).items()),
+                sorted(annotations.items()),
                 stamps,
                 where=f"{address}: `annotations`",
             )

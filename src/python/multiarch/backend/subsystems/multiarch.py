@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Any
 
-from pants.option.option_types import DictOption, StrListOption, StrOption
+from pants.option.option_types import DictOption, EnumOption, StrListOption, StrOption
 from pants.option.subsystem import Subsystem
 from pants.util.strutil import help_text, softwrap
 
@@ -17,6 +18,15 @@ DEFAULT_PLATFORMS = (
     "linux/s390x",
     "linux/riscv64",
 )
+
+
+class VersionSource(Enum):
+    """Where the version comes from."""
+
+    OPTION = "option"
+    GIT = "git"
+    FILE = "file"
+    ENVIRONMENT = "environment"
 
 
 class MultiarchSubsystem(Subsystem):
@@ -80,25 +90,55 @@ class MultiarchSubsystem(Subsystem):
             """
         ),
     )
+    version_source = EnumOption(
+        default=VersionSource.OPTION,
+        help=softwrap(
+            """
+            Where the version comes from. `option`: from `version`. `git`: from the nearest tag
+            below the commit, as Kubernetes makes it: `v1.36.0`, or `v1.36.0-alpha.1.12+HEX` behind
+            it, and `-dirty` with changes. `file`: from `version_file`. `environment`: from the
+            variables KUBE_GIT_VERSION, KUBE_GIT_COMMIT, KUBE_GIT_TREE_STATE and SOURCE_DATE_EPOCH.
+            """
+        ),
+    )
     version = StrOption(
         default="0.0.0-dev",
         help=softwrap(
             """
-            What `{version}` stands for in `x_defs`, image labels and manifest list tags.
-            Only links and images depend on it; no compile does.
+            What `{version}` stands for in `x_defs`, image labels and manifest list tags, where
+            `version_source` is `option`. Only links and images depend on it; no compile does.
+            """
+        ),
+    )
+    version_file = StrOption(
+        default="VERSION",
+        help=softwrap(
+            """
+            The file of `version_source = "file"`: the version alone, or lines such as
+            `KUBE_GIT_VERSION='v1.36.0'` with the variables of `environment`.
             """
         ),
     )
     revision = StrOption(
         default="",
-        help="The source revision stated in image annotations (`{revision}` in `x_defs`).",
+        help=softwrap(
+            """
+            The source revision stated in image annotations (`{revision}` in `x_defs`), in place
+            of that of `version_source`.
+            """
+        ),
     )
     source_url = StrOption(
         default="", help="The address of the source repository, stated in image annotations."
     )
     source_date_epoch = StrOption(
-        default="0",
-        help="Seconds since 1970 used for every timestamp in an image, for reproducible bytes.",
+        default="",
+        help=softwrap(
+            """
+            Seconds since 1970 used for every timestamp in an image or release, for reproducible
+            bytes. Default: the commit's, from `version_source`, and 0 where that has none.
+            """
+        ),
     )
     report_file = StrOption(
         default="",
@@ -121,8 +161,3 @@ class MultiarchSubsystem(Subsystem):
             """
         ),
     )
-
-    @property
-    def stamps(self) -> dict[str, str]:
-        """What may stand in braces in a stamped value."""
-        return {"version": self.version, "revision": self.revision}

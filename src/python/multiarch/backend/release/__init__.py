@@ -1,0 +1,1 @@
+"""`release`: everything that one version consists of, and where it is published."""
