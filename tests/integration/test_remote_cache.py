@@ -149,8 +149,8 @@ def test_a_second_machine_builds_nothing_and_an_edit_only_what_it_touches(
         result = second.pants(*keep, "package", "::")
         assert "0 built, 7 cached" in result.stderr
         assert same_files(first.root / "dist", second.root / "dist")
-        # A process that was executed here has left its sandbox: a machine notes what is its own, and
-        # fetches wheels, but no tool of ours and no plan of a compile or link has run.
+        # What was executed here has left its sandbox: a machine notes what is its own, and fetches
+        # wheels, but no tool of ours and no plan of a compile or link has run.
         ran = [file.read_text() for file in sandboxes.glob("*/__run.sh")]
         assert ran
         assert [text for text in ran if "multiarch.tools." in text or "sh run.sh" in text] == []
