@@ -150,6 +150,7 @@ def option_lines(subsystem: type[Any]) -> Iterable[str]:
 def render() -> str:
     """Make the whole text; ImportError where Pants is not installed."""
     from multiarch.backend.goals.load_image import LoadImageSubsystem
+    from multiarch.backend.goals.promote import PromoteSubsystem
     from multiarch.backend.lint.subsystems import (
         AtomicAlignment,
         DockerfileTraps,
@@ -160,6 +161,7 @@ def render() -> str:
     from multiarch.backend.subsystems.go_toolchain import GoToolchainSubsystem
     from multiarch.backend.subsystems.multiarch import MultiarchSubsystem
     from multiarch.backend.subsystems.multiarch_engine import MultiarchEngineSubsystem
+    from multiarch.backend.subsystems.multiarch_publish import MultiarchPublishSubsystem
     from multiarch.backend.subsystems.multiarch_registry import MultiarchRegistrySubsystem
 
     # A target with an underscore is written by nobody.
@@ -177,6 +179,7 @@ def render() -> str:
     lines.append("## Options in `pants.toml`\n")
     subsystems = (
         *(MultiarchSubsystem, MultiarchEngineSubsystem, MultiarchRegistrySubsystem),
+        *(MultiarchPublishSubsystem, PromoteSubsystem),
         *(GoToolchainSubsystem, CToolchainSubsystem, LoadImageSubsystem),
         *(HardCodedPlatforms, DockerfileTraps, AtomicAlignment),
     )

@@ -7,9 +7,10 @@ A requirements file says in its own head what it is for:
 
     # requires: NAME==VERSION    a package that somebody asked for; without a version, the newest
     # agrees with: FILE          another requirements file, whose versions are taken over
+    # python: X.Y                another CPython than 3.9; `pythonX.Y` must be in PATH
 
-pip's resolver chooses the versions, for CPython 3.9 on this machine. The hashes are those of all
-files of that version which CPython 3.9 on Linux or macOS, x86_64 or arm64, may install. Both come
+pip's resolver chooses the versions, for that CPython on this machine. The hashes are those of all
+files of that version which it may install on Linux or macOS, x86_64 or arm64. Both come
 from the package index that pip is set up to use; its address is not written down.
 """
 
@@ -19,6 +20,7 @@ import argparse
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -32,7 +34,7 @@ import bootstrap
 
 WHEEL = re.compile(
     r"^[^-]+-[^-]+(?:-\d[^-]*)?"
-    r"-(?:[^-]*py3[^-]*-none|cp39-cp39|cp39-none|cp3[2-9]-abi3)"
+    r"-(?:[^-]*py3[^-]*-none|(?P<cpython>cp3\d+)-(?:cp3\d+|none)|cp3(?P<abi3>\d+)-abi3)"
     r"-(?:any|(?:manylinux|macosx)[^-]*(?:x86_64|aarch64|arm64|universal2))\.whl$"
 )
 
@@ -55,9 +57,16 @@ def pins(text: str) -> list[str]:
     return re.findall(r"^([A-Za-z0-9][\w.-]*==[^\s\\]+)", text, re.MULTILINE)
 
 
-def installable(filename: str) -> bool:
-    """Whether a file of the index is one that a supported machine may install."""
-    return filename.endswith(".tar.gz") or bool(WHEEL.match(filename))
+def installable(filename: str, minor: int) -> bool:
+    """Whether a supported machine may install a file of the index for CPython 3.MINOR."""
+    if filename.endswith(".tar.gz"):
+        return True
+    found = WHEEL.match(filename)
+    if found is None:
+        return False
+    if found["cpython"]:
+        return found["cpython"] == f"cp3{minor}"
+    return found["abi3"] is None or int(found["abi3"]) <= minor
 
 
 def resolve(python: str, wanted: Sequence[str], constraints: Sequence[str]) -> dict[str, str]:
@@ -83,7 +92,7 @@ def index_address(python: str) -> str:
     return done.stdout.strip().rstrip("/")
 
 
-def hashes(index: str, name: str, version: str) -> Iterator[str]:
+def hashes(index: str, name: str, version: str, minor: int) -> Iterator[str]:
     """The sha256 of each file of one version, in the order of the files' names."""
     normal = re.sub(r"[-_.]+", "-", name).lower()
     accept = {"Accept": "application/vnd.pypi.simple.v1+json"}
@@ -94,19 +103,33 @@ def hashes(index: str, name: str, version: str) -> Iterator[str]:
     for file in sorted(files, key=lambda file: str(file["filename"])):
         base = re.sub(r"[-_.]+", "-", file["filename"]).lower()
         own = base.startswith(stem + "-") and not file.get("yanked")
-        if own and installable(file["filename"]):
+        if own and installable(file["filename"], minor):
             yield file["hashes"]["sha256"]
 
 
-def lock(path: Path, python: str) -> str:
+def interpreter(head: Sequence[str]) -> tuple[str, int]:
+    """The CPython that a requirements file is for, and its minor version."""
+    for version in values(head, "python"):
+        found = shutil.which(f"python{version}")
+        if found is None:
+            raise bootstrap.BootstrapError(f"there is no python{version} in PATH")
+        return found, int(version.split(".")[1])
+    return bootstrap.find_python(os.environ).executable, bootstrap.PYTHON[1]
+
+
+def lock(path: Path, scratch: str) -> str:
     """Make a requirements file's new text from its head."""
     head = header(path.read_text())
+    executable, minor = interpreter(head)
+    python = str(Path(scratch, f"3.{minor}", "bin", "python"))
+    if not Path(python).exists():
+        subprocess.run([executable, "-m", "venv", str(Path(python).parent.parent)], check=True)
     constraints = [pin for name in values(head, "agrees with") for pin in pins(read(path, name))]
     versions = resolve(python, values(head, "requires"), constraints)
     index = index_address(python)
     lines = [*head]
     for name in sorted(versions, key=str.lower):
-        found = sorted(set(hashes(index, name, versions[name])))
+        found = sorted(set(hashes(index, name, versions[name], minor)))
         if not found:
             raise bootstrap.BootstrapError(f"no file to install of {name} {versions[name]}")
         entry = [f"{name}=={versions[name]}", *(f"    --hash=sha256:{value}" for value in found)]
@@ -127,13 +150,10 @@ def main() -> int:
     )
     parser.add_argument("files", nargs="*", type=Path, default=everything, metavar="FILE")
     options = parser.parse_args()
-    interpreter = bootstrap.find_python(os.environ)
     with tempfile.TemporaryDirectory() as scratch:
-        subprocess.run([interpreter.executable, "-m", "venv", scratch], check=True)
-        python = str(Path(scratch, "bin", "python"))
         for path in options.files:
             print(f"pinning {path} ...", flush=True)
-            path.write_text(lock(path, python))
+            path.write_text(lock(path, scratch))
     return 0
 
 

@@ -21,6 +21,7 @@ from urllib.parse import parse_qs, urlsplit
 import requests
 from multiarch.core.oci.descriptor import OCI, Descriptor, canonical_json, digest_of, manifest_json
 from multiarch.core.oci.layer import Entry
+from multiarch.core.oci.layout import LAYOUT_FILE, blob_path, layout_index
 from multiarch.core.platforms import Platform
 from multiarch.tools.assemble import compress
 
@@ -145,6 +146,14 @@ class Registry:
         assert done.status_code == 201, done.text
         return digest_of(data)
 
+    def tag(
+        self, repository: str, tag: str, *, accept: str = f"{OCI.index}, {OCI.manifest}"
+    ) -> str:
+        """The digest that a tag stands for; "" where there is none."""
+        url = f"{self.address}/v2/{repository}/manifests/{tag}"
+        found = self.session.head(url, headers={"Accept": accept})
+        return "" if found.status_code == 404 else found.headers["Docker-Content-Digest"]
+
     def served(self) -> list[str]:
         """The paths that were fetched, by the registry's own access log."""
         return re.findall(r'"GET (/v2/\S+) HTTP', self.log.read_text())
@@ -169,17 +178,40 @@ def certificate(root: Path) -> None:
     )
 
 
+def write_layout(root: Path, images: Iterable[Image]) -> str:
+    """Write an OCI layout of an index over images; returns the index's digest."""
+    entries, blobs = [], {}
+    for image in images:
+        entries.append(image.entry)
+        blobs.update({**image.blobs, image.digest: image.manifest})
+    index = {"schemaVersion": 2, "mediaType": OCI.index, "manifests": entries}
+    data = canonical_json(index)
+    blobs[digest_of(data)] = data
+    (root / "blobs/sha256").mkdir(parents=True)
+    for digest, content in blobs.items():
+        (root / blob_path(digest)).write_bytes(content)
+    (root / "oci-layout").write_bytes(LAYOUT_FILE)
+    (root / "index.json").write_bytes(layout_index(Descriptor.of(OCI.index, data), ()))
+    return digest_of(data)
+
+
 class Proxy:
-    """Forwards to a registry. `faults` maps a part of a path to what happens to its next requests.
+    """Forwards to a registry. `faults` maps a part of "METHOD PATH" to what happens to its next
+    requests.
 
     A fault is a status (503), a status and a pause ((429, "1")), "cut": half of the body and then
-    nothing, "close": no answer, "corrupt": a body of the right length with another byte, or an
-    address, which it redirects to. With `token`, it wants the Bearer token that its `/token` gives
-    to USER.
+    nothing, "close": no answer, "lost": forwarded, but no answer, "truncate": half of the request's
+    body arrives, "corrupt": a body of the right length with another byte, "wrong": another digest
+    in the answer, "expire": the token is refused from then on, or an address, which it redirects
+    to. With `token`, it wants the Bearer token that its `/token` gives to USER. With `pieces`, it
+    takes no blob of more bytes at once; with `stated`, it says so.
     """
 
-    def __init__(self, registry: Registry, *, token: bool = False) -> None:
-        self.upstream, self.token = registry.name, token
+    def __init__(
+        self, registry: Registry, *, token: bool = False, pieces: int = 0, stated: bool = False
+    ) -> None:
+        self.upstream, self.token, self.pieces, self.stated = registry.name, token, pieces, stated
+        self.issued = "a-token"
         self.faults: dict[str, list[Any]] = {}
         self.requests: list[tuple[str, str, Mapping[str, str]]] = []
         outer = self
@@ -187,6 +219,8 @@ class Proxy:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 outer.answer(self)
+
+            do_HEAD = do_POST = do_PUT = do_PATCH = do_GET
 
             def log_message(self, format: str, *args: Any) -> None:
                 pass
@@ -202,16 +236,24 @@ class Proxy:
         paths = (path for _, path, _ in self.requests)
         return [p.rpartition("/")[2] for p in paths if f"/{kind}/" in p]
 
+    def sent(self, method: str, part: str = "") -> list[str]:
+        """The paths of requests by a method."""
+        return [path for m, path, _ in self.requests if m == method and part in path]
+
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         """Answer one request."""
         handler.close_connection = True
+        body = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
         self.requests.append((handler.command, handler.path, dict(handler.headers)))
         if handler.path.startswith("/token"):
             return self.give_token(handler)
-        if self.token and handler.headers.get("Authorization") != "Bearer a-token":
+        line = f"{handler.command} {handler.path}"
+        fault = next((f.pop(0) for part, f in self.faults.items() if part in line and f), 0)
+        if fault == "expire":
+            self.issued += "-again"
+        if self.token and handler.headers.get("Authorization") != f"Bearer {self.issued}":
             realm = f'Bearer realm="http://{self.name}/token",service="test"'
             return self.reply(handler, 401, b"{}", {"WWW-Authenticate": realm})
-        fault = next((f.pop(0) for part, f in self.faults.items() if part in handler.path and f), 0)
         if fault == "close":
             return None
         if isinstance(fault, str) and "://" in fault:
@@ -219,19 +261,40 @@ class Proxy:
         if isinstance(fault, tuple):
             return self.reply(handler, fault[0], b"", {"Retry-After": fault[1]})
         if isinstance(fault, int) and fault:
-            body = b'{"errors": [{"code": "UNAVAILABLE", "message": "try later"}]}'
-            return self.reply(handler, fault, body, {})
-        upstream = http.client.HTTPConnection(self.upstream, timeout=20)
-        kept = {n: v for n, v in handler.headers.items() if n.lower() in ("accept", "range")}
-        upstream.request("GET", handler.path, headers=kept)
-        response = upstream.getresponse()
-        body = response.read()
-        upstream.close()
-        headers = {"Content-Type": response.headers["Content-Type"]}
+            said = b'{"errors": [{"code": "UNAVAILABLE", "message": "try later"}]}'
+            return self.reply(handler, fault, said, {})
+        if self.pieces and "/blobs/uploads/" in handler.path and len(body) > self.pieces:
+            return self.reply(handler, 413, b"", {})
+        if fault == "truncate":
+            body = body[: len(body) // 2]
+        status, headers, answer = self.forward(handler, body)
+        if fault == "lost":
+            return None
+        if fault == "wrong" and "Docker-Content-Digest" in headers:
+            headers["Docker-Content-Digest"] = digest_of(b"something else")
+        if self.stated and handler.command == "POST":
+            headers["OCI-Chunk-Min-Length"] = str(self.pieces)
         if fault == "corrupt":
-            body = body[:-1] + bytes([body[-1] ^ 1])
-        self.reply(handler, response.status, body, headers, half=fault == "cut")
+            answer = answer[:-1] + bytes([answer[-1] ^ 1])
+        self.reply(handler, status, answer, headers, half=fault == "cut")
         return None
+
+    def forward(
+        self, handler: BaseHTTPRequestHandler, body: bytes
+    ) -> tuple[int, dict[str, str], bytes]:
+        """Ask the registry; returns its status, headers and body."""
+        passed = ("accept", "range", "content-type", "content-range", "host")
+        kept = {n: v for n, v in handler.headers.items() if n.lower() in passed}
+        upstream = http.client.HTTPConnection(self.upstream, timeout=20)
+        upstream.request(handler.command, handler.path, body=body or None, headers=kept)
+        response = upstream.getresponse()
+        answer = response.read()
+        upstream.close()
+        names = ("Content-Type", "Docker-Content-Digest", "Location", "Range")
+        headers = {name: response.headers[name] for name in names if name in response.headers}
+        if handler.command == "HEAD":
+            headers["Content-Length"] = response.headers.get("Content-Length", "0")
+        return response.status, headers, answer
 
     def reply(
         self,
@@ -244,18 +307,19 @@ class Proxy:
     ) -> None:
         """Send an answer, or its first half."""
         handler.send_response(status)
-        for name, value in {**headers, "Content-Length": str(len(body))}.items():
+        for name, value in {"Content-Length": str(len(body)), **headers}.items():
             handler.send_header(name, value)
         handler.end_headers()
-        handler.wfile.write(body[: len(body) // 2] if half else body)
+        if handler.command != "HEAD":
+            handler.wfile.write(body[: len(body) // 2] if half else body)
 
     def give_token(self, handler: BaseHTTPRequestHandler) -> None:
-        """Give the token to who knows the password, for the scope of a pull."""
+        """Give the token to who knows the password, for a scope of a repository."""
         asked = parse_qs(urlsplit(handler.path).query)
         known = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
         right = asked["scope"][0].startswith("repository:") and asked["service"] == ["test"]
         if right and handler.headers.get("Authorization") == f"Basic {known}":
-            self.reply(handler, 200, b'{"token": "a-token"}', {})
+            self.reply(handler, 200, json.dumps({"token": self.issued}).encode(), {})
         else:
             self.reply(handler, 401, b"{}", {})
 

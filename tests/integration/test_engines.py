@@ -35,15 +35,20 @@ RUN set -e; uname -m >machine; mkdir -p a/b empty; echo one >a/b/one; ln a/b/one
 RUN rm -r a; echo now a file >a; cp /bin/true t; setcap cap_net_raw,cap_setuid=ep t
 RUN ["/bin/sh", "-c", "rm -r /usr/share/lintian /tmp; mkdir /tmp; echo x >/etc/hosts; rm soft"]
 """
+# With a mount, Docker runs it by BuildKit.
+TMPFS = "--mount=type=tmpfs,target=/x "
+ENGINES = ("buildah", "docker")
 UNAME = {"arm/v6": "armv6l", "arm/v7": "armv7l", "arm64": "aarch64", "amd64": "x86_64"}
 
 
 def note(work: Path, **changes: Any) -> Path:
     """What the host has, as Pants notes it."""
-    kept = ("PATH", "HOME", "DOCKER_HOST")
+    kept = ("HOME", "DOCKER_HOST")
+    environment = {name: os.environ[name] for name in kept if name in os.environ}
+    # Debian's own Docker has BuildKit built in; one that comes before it in PATH may not.
+    environment["PATH"] = os.pathsep.join(["/usr/bin", os.environ["PATH"]])
     value = {
-        "environment": {name: os.environ[name] for name in kept if name in os.environ},
-        "secrets": {}, "timeout": 120, "network": True, **changes,
+        "environment": environment, "secrets": {}, "timeout": 120, "network": True, **changes,
     }  # fmt: skip
     file = work / "host.json"
     file.write_text(json.dumps(value))
@@ -181,8 +186,11 @@ def problem(work: Path, text: str, platform: str = "linux/arm64", **changes: Any
     return str(failed.value)
 
 
-def test_a_run_that_fails_shows_its_own_last_lines(work: Path) -> None:
-    text = problem(work, "FROM debian\nRUN seq 100; echo this is why >&2; exit 7\n")
+@pytest.mark.parametrize(("engine", "flags"), [*((e, "") for e in ENGINES), ("docker", TMPFS)])
+def test_a_run_that_fails_shows_its_own_last_lines(work: Path, engine: str, flags: str) -> None:
+    require_docker()
+    command = f"RUN {flags}seq 100; echo this is why >&2; exit 7\n"
+    text = problem(work, f"FROM debian\n{command}", engine=engine)
     assert "it ended with exit code 7; its last lines:" in text
     assert "| this is why" in text
     assert "| 100" in text
@@ -190,12 +198,11 @@ def test_a_run_that_fails_shows_its_own_last_lines(work: Path) -> None:
     assert "exit status" not in text
 
 
-@pytest.mark.parametrize("engine", ["buildah", "docker"])
-def test_a_run_that_hangs_is_stopped(work: Path, engine: str) -> None:
+@pytest.mark.parametrize(("engine", "flags"), [*((e, "") for e in ENGINES), ("docker", TMPFS)])
+def test_a_run_that_hangs_is_stopped(work: Path, engine: str, flags: str) -> None:
     require_docker()
-    text = problem(
-        work, "FROM debian\nRUN (setsid sleep 4242 &) ; sleep 4242\n", timeout=4, engine=engine
-    )
+    command = f"RUN {flags}(setsid sleep 4242 &) ; sleep 4242\n"
+    text = problem(work, f"FROM debian\n{command}", timeout=4, engine=engine)
     assert "it did not end within 4 s (`[multiarch-engine] run_timeout`) and was stopped" in text
     assert subprocess.run(["pgrep", "-f", "sleep 4242"], capture_output=True).stdout == b""
 
@@ -219,10 +226,27 @@ def test_no_engine_at_all_says_how_to_get_each(work: Path) -> None:
     assert "no Docker engine answers at unix:///nonexistent.sock" in text
 
 
-def test_a_secret_is_seen_by_its_run_alone(work: Path) -> None:
+def test_a_docker_without_buildkit_is_said(work: Path) -> None:
+    require_docker()
+    folder = work / "bin"
+    folder.mkdir()
+    fake = folder / "docker"
+    fake.write_text("#!/bin/sh\necho Usage: docker build\n")
+    fake.chmod(0o755)
+    environment = {"PATH": str(folder), "DOCKER_HOST": os.environ.get("DOCKER_HOST", "")}
+    text = problem(
+        work / "run", f"FROM debian\nRUN {TMPFS}true\n", engine="docker", environment=environment
+    )
+    assert "RUN --mount needs buildah (`[multiarch-engine] engine`) or Docker's command" in text
+    assert f"{fake} has no BuildKit" in text
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_secret_is_seen_by_its_run_alone(work: Path, engine: str) -> None:
     require("buildah")
+    require_docker()
     (work / "token").write_text("s3cr3t-word")
-    runs = Runs(work / "run", "buildah", secrets={"token": str(work / "token")})
+    runs = Runs(work / "run", engine, secrets={"token": str(work / "token")})
     text = (
         "FROM debian\nRUN --mount=type=secret,id=token wc -c /run/secrets/token | cut -c1-2 >/size"
         "\nRUN test ! -e /run/secrets/token\n"
@@ -236,18 +260,23 @@ def test_a_secret_is_seen_by_its_run_alone(work: Path) -> None:
     assert layers[2]["size"] < 100
 
 
-def test_a_missing_secret_is_named(work: Path) -> None:
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_missing_secret_is_named(work: Path, engine: str) -> None:
+    require_docker()
     text = problem(
         work,
         "FROM debian\nRUN --mount=type=secret,id=token,required true\n",
         secrets={"other": "/x"},
+        engine=engine,
     )
     assert "it needs the secret 'token'; there are: other." in text
 
 
-def test_bind_and_cache_mounts(work: Path) -> None:
+@pytest.mark.parametrize("engine", ENGINES)
+def test_bind_and_cache_mounts(work: Path, engine: str) -> None:
     require("buildah")
-    runs = Runs(work / "run", "buildah")
+    require_docker()
+    runs = Runs(work / "run", engine)
     (work / "run/context/data").write_text("from the context")
     text = (
         "FROM debian AS first\nRUN echo from the stage >/made\nFROM debian\n"
@@ -259,10 +288,12 @@ def test_bind_and_cache_mounts(work: Path) -> None:
     assert layer_files(work / "run/image.tar", -1) == {"both": b"from the contextfrom the stage\n"}
 
 
-def test_an_optional_secret_that_is_missing_and_a_tmpfs(work: Path) -> None:
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_optional_secret_that_is_missing_and_a_tmpfs(work: Path, engine: str) -> None:
     """The RUN goes on without the secret; what is written to a tmpfs is gone after it."""
     require("buildah")
-    runs = Runs(work / "run", "buildah")
+    require_docker()
+    runs = Runs(work / "run", engine)
     text = (
         "FROM debian\nRUN --mount=type=secret,id=token --mount=type=tmpfs,target=/scratch "
         "test ! -e /run/secrets/token && echo x >/scratch/x && cp /scratch/x /copied\n"
@@ -273,7 +304,7 @@ def test_an_optional_secret_that_is_missing_and_a_tmpfs(work: Path) -> None:
     assert layer_files(work / "run/image.tar", -1) == {"checked": b"gone\n"}
 
 
-@pytest.mark.parametrize("engine", ["buildah", "docker"])
+@pytest.mark.parametrize("engine", ENGINES)
 def test_a_heredoc_with_its_own_interpreter(work: Path, engine: str) -> None:
     require("buildah")
     require_docker()

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import bootstrap
 import pytest
+from multiarch.core.executables.inspection import inspect
 from multiarch.core.platforms import Platform
 
 from tests.integration.scratch import Repository, go_environment, go_program, require
@@ -82,6 +83,37 @@ def test_each_linux_binary_runs_on_its_platform(examples: Repository, platform: 
             check=True,
         ).stdout
         assert claim(platform) in printed
+
+
+CGO = tuple(Platform.parse(f"linux/{arch}") for arch in ("amd64", "arm64"))
+
+
+@pytest.mark.parametrize("platform", CGO, ids=str)
+def test_each_program_with_c_runs_on_its_platform(examples: Repository, platform: Platform) -> None:
+    dist = examples.root / "dist/examples"
+    printed = ""
+    for argv in (
+        (dist / f"nodeinfo/nodeinfo/{platform.path}/nodeinfo", "localhost"),
+        (dist / f"pause-c/pause/{platform.path}/pause", "-v"),
+    ):
+        printed += subprocess.run(
+            [emulator(platform), *argv], env={"PATH": "", **cpu(platform)},
+            capture_output=True, text=True, timeout=60, check=True,
+        ).stdout  # fmt: skip
+    assert claim(platform) in printed
+    assert f"pause 0.1.0 {platform} (on Linux " in printed
+    assert "C library: musl, pages of 4096 bytes\n" in printed
+    assert re.search(r"^localhost: \[.*127\.0\.0\.1.*\]$", printed, re.M)
+
+
+def test_the_dynamic_program_names_what_it_needs(examples: Repository) -> None:
+    """`tests/integration/test_cgo.py` runs such programs on Debian."""
+    folder = examples.root / "dist/examples/nodeinfo/nodeinfo-dynamic/linux/amd64"
+    with open(folder / "nodeinfo-dynamic", "rb") as file:
+        executable = inspect(file)
+    assert executable is not None
+    assert executable.interpreter == "/lib64/ld-linux-x86-64.so.2"
+    assert "libc.so.6" in executable.needed
 
 
 CLIENT = (
@@ -210,16 +242,47 @@ def test_skopeo_and_umoci_accept_every_layout(
         assert program.read_bytes() == built.read_bytes()
 
 
+def test_run_starts_a_binary_of_any_platform(examples: Repository, tmp_path: Path) -> None:
+    arm64 = Platform.parse("linux/arm64")
+    emulator(arm64)
+    named = "examples/client:fleetctl#linux/arm64"
+    assert "linux/arm64 (" in examples.pants("run", named, "--", "-version").stdout
+    refused = examples.pants("run", named, "--", "-nonsense", check=False)
+    assert refused.returncode == 2
+    assert "flag provided but not defined: -nonsense" in refused.stderr
+    native = examples.pants("run", "examples/client:fleetctl", "--", "-version").stdout
+    assert "linux/arm64 (" not in native
+    assert "fleetctl 0.1.0 linux/" in native
+
+    for directory in os.environ["PATH"].split(os.pathsep):
+        for program in Path(directory).glob("*"):
+            link = tmp_path / program.name
+            if not program.name.startswith("qemu-") and not link.is_symlink():
+                link.symlink_to(program)
+    bare = examples.pants("run", named, check=False, env={"PATH": str(tmp_path)})
+    assert bare.returncode == 1
+    assert (
+        "examples/client:fleetctl#linux/arm64 cannot run here: there is no emulator for "
+        "`linux/arm64` on this"
+    ) in bare.stderr
+    assert (
+        "Install qemu-aarch64-static (Debian and Ubuntu: `apt-get install qemu-user-static`)"
+        in (bare.stderr)
+    )
+    foreign = examples.pants("run", named.replace("linux/arm64", "windows/amd64"), check=False)
+    assert "programs for `windows/amd64` do not run on this linux/" in foreign.stderr
+
+
 def test_the_summary_names_every_output_once(examples: Repository) -> None:
     printed = examples.pants("package", "examples::").stderr
     rows = re.findall(r"^(binary|image|list|release) +(\S+) +(.+?)  ", printed, re.M)
     assert len(rows) == len(set(rows))
     # The image with RUN is left out where its base was not made or an engine is missing.
-    expected = 50 if "report:list" in printed else 43
+    expected = 58 if "report:list" in printed else 51
     assert len(rows) == expected
     assert f" 0 built, {expected} cached" in printed
     if os.environ.get("MULTIARCH_REQUIRE_ENGINES"):
-        assert expected == 50
+        assert expected == 58
 
 
 def tree_sums(root: Path) -> dict[str, str]:
@@ -242,10 +305,11 @@ def test_two_clones_with_their_own_caches_give_equal_trees(
         found = Repository(root, store=root / ".caches")
         small = (
             '{"server": ["linux/amd64", "linux/arm/v6"], "client": ["windows/amd64"], '
-            '"debian": ["linux/amd64"]}'
+            '"debian": ["linux/amd64"], "cgo": ["linux/arm/v6"]}'
         )
         found.pants("--no-pantsd", f"--multiarch-sets={small}", "package", "examples::")
         sums.append(tree_sums(root / "dist"))
     first, second = sums
     assert first == second
     assert any(path.endswith("fleetctl.exe") for path in first)
+    assert any(path.endswith("linux/arm/v6/nodeinfo") for path in first)

@@ -7,11 +7,14 @@ import shutil
 import subprocess
 import tarfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from multiarch.backend.image.assembly import build_platform
+from multiarch.core.platforms import Platform
+from multiarch.tools.engines.host import registered
 
-from tests.integration.scratch import Repository, debian, require_docker
+from tests.integration.scratch import Repository, debian, require, require_docker
 
 pytestmark = pytest.mark.integration
 
@@ -94,6 +97,46 @@ def test_load_image_gives_docker_the_images_that_were_built(repository: Reposito
         assert "/".join(filter(None, parts)) == platform
         subprocess.run(["docker", "rmi", name], capture_output=True, check=True)
     assert sorted(printed) == sorted(wanted.values())
+
+
+# For machines that give root less than podman and crun expect; runc comes with Docker.
+PODMAN = """
+[containers]
+default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
+netns = "none"
+[engine]
+runtime = "runc"
+cgroup_manager = "cgroupfs"
+"""
+
+
+def test_podman_runs_and_loads_images_too(repository: Repository, tmp_path: Path) -> None:
+    """Where no Docker engine answers, podman is the one that is taken."""
+    require("podman")
+    (tmp_path / "containers.conf").write_text(PODMAN)
+    env = {
+        "DOCKER_HOST": "unix:///nonexistent.sock",
+        "CONTAINERS_CONF": str(tmp_path / "containers.conf"),
+    }
+    result = repository.pants("run", "img:sh", "--", "uname -m; exit 6", env=env, check=False)
+    machine = subprocess.run(["uname", "-m"], capture_output=True, text=True, check=True).stdout
+    assert (result.returncode, result.stdout) == (6, machine), result.stderr
+    # podman finds a variant's image too: only the kernel may refuse it.
+    foreign = repository.pants("run", f"img:sh#{FOREIGN}", "--", "true", env=env, check=False)
+    if not registered(Platform.parse(FOREIGN)):
+        assert "exec format error" in foreign.stderr.lower()
+        assert f"The image is for `{FOREIGN}`, and no emulator is registered" in foreign.stderr
+    assert "Trying to pull" not in foreign.stderr
+    name = f"img/sh:1.2_x-{FOREIGN.replace('/', '-')}"
+    loaded = repository.pants("load-image", f"img:sh#{FOREIGN}", env=env).stdout
+    config = loaded.split("sha256:")[1].strip()
+    assert loaded == f"podman: localhost/{name}  {FOREIGN}  sha256:{config}\n"
+    listed = subprocess.run(
+        ["podman", "image", "inspect", "--format", "{{.Id}} {{.Architecture}}", name],
+        capture_output=True, text=True, check=True,
+    ).stdout.split()  # fmt: skip
+    assert listed == [config, "arm"]
+    subprocess.run(["podman", "rmi", name], capture_output=True, check=True)
 
 
 def test_an_engine_that_is_missing_is_named(repository: Repository) -> None:

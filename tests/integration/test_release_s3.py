@@ -71,6 +71,7 @@ def upload(tree: Path, server: Mapping[str, str]) -> subprocess.Popen[str]:
     request = tree.parent / "request.json"
     value = {
         "release": "release", "version": VERSION, "destination": BUCKET, "markers": ["stable"],
+        "dry_run": False,
     }  # fmt: skip
     request.write_text(json.dumps(value))
     return subprocess.Popen(

@@ -126,6 +126,11 @@ def test_a_base_that_was_not_made_says_how_to_make_it(repository: Repository) ->
     assert (
         "the files of its base absent:base are not there. To make them: ./make-it"
     ) in result.stderr
+    # What is remembered of the run before is not said of this one.
+    shutil.copyfile(debian(), repository.root / "absent/no.tar")
+    made = repository.pants("package", "absent:i", env={"CI": ""})
+    assert "1 built, 0 cached" in made.stderr
+    assert "Left out" not in made.stderr
 
 
 def test_a_change_for_one_platform_rebuilds_its_image_alone(repository: Repository) -> None:

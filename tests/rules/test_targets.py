@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from multiarch.backend import register
 from multiarch.backend.go_build.binaries import GoBinary, GoBinaryRequest
+from multiarch.backend.go_build.tests import AllGoTests, GoTest, GoTestRequest
 from multiarch.backend.goals.update_image_lock import write_atomically
 from multiarch.backend.image import registry_bases
 from multiarch.backend.platforms import PlatformMatrix, SupportToday
@@ -38,6 +39,8 @@ def runner() -> RuleRunner:
             QueryRule(Targets, (Addresses,)),
             QueryRule(UnexpandedTargets, (Addresses,)),
             QueryRule(GoBinary, (GoBinaryRequest,)),
+            QueryRule(GoTest, (GoTestRequest,)),
+            QueryRule(AllGoTests, ()),
             QueryRule(registry_bases.ReadImageLock, (registry_bases.ImageLockRequest,)),
             QueryRule(PlatformMatrix, ()),
             QueryRule(SupportToday, ()),
@@ -154,6 +157,56 @@ def test_the_nearest_module_owns_a_main(runner: RuleRunner) -> None:
     found = parse(runner, files, "inner")
     assert (found.module, found.main, found.pattern) == ("inner", "inner/cmd", "./cmd")
     assert found.output_path == "inner/hello/linux/amd64/hello"
+
+
+def go_test(runner: RuleRunner, fields: str, directory: str = "inner") -> GoTest:
+    """The value of a test for linux/arm/v6; `inner` has a module and the root has none."""
+    runner.set_options([])
+    runner.write_files({"BUILD": "", "inner/go.mod": GO_MOD, "inner/BUILD": ""})
+    module = 'go_module(name="mod")\n' if directory == "inner" else ""
+    test = f'go_cross_test(name="t", platforms=["linux/arm/v6"], {fields})\n'
+    runner.write_files({f"{directory}/BUILD": module + test})
+    address = Address(directory, target_name="t", generated_name="linux/arm/v6")
+    return runner.request(GoTest, [GoTestRequest(address)])
+
+
+def test_a_test_has_its_package_and_module(runner: RuleRunner) -> None:
+    found = go_test(runner, 'package="web", build_tags=["b", "a"]')
+    assert (found.module, found.package, found.pattern) == ("inner", "inner/web", "./web")
+    assert found.settings.tags == ("a", "b")
+    assert found.file_name == "web.test"
+    assert go_test(runner, "").pattern == "."
+    named = go_test(runner, 'binary="e2e.test"')
+    assert named.output_path == "inner/t/linux/arm/v6/e2e.test"
+
+
+@pytest.mark.parametrize(
+    ("fields", "directory", "said"),
+    [
+        (
+            'package="../../x"',
+            "inner",
+            r"inner:t#linux/arm/v6: `package` leaves the repository: '\.\./x'",
+        ),
+        (
+            'package="x"',
+            "bare",
+            r"bare:t#linux/arm/v6: `package` is `bare/x`, and neither .* has a `go_module`\. Write",
+        ),
+        (
+            'binary="bin/e2e.test"',
+            "inner",
+            r"inner:t#linux/arm/v6: `binary` is 'bin/e2e.test', which has a slash; it takes the",
+        ),
+    ],
+)
+def test_tests_that_make_no_sense(
+    runner: RuleRunner, fields: str, directory: str, said: str
+) -> None:
+    with pytest.raises(ExecutionError, match=said):
+        go_test(runner, fields, directory)
+    # It does not take the others with it.
+    assert runner.request(AllGoTests, []).tests == ()
 
 
 IMAGE = 'multiarch_image(name="image", instructions=["FROM scratch"], {})\n'

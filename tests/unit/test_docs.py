@@ -157,7 +157,7 @@ def test_examples_exist_for_every_target_that_users_write() -> None:
     written = "".join(example for page in DOCS for example in fenced(page, "python"))
     generated = {
         *("go_module_sources", "go_cross_binary_platform", "multiarch_image_platform"),
-        *("c_cross_binary_platform", "image_test_platform"),
+        *("c_cross_binary_platform", "image_test_platform", "go_cross_test_platform"),
     }
     assert [t for t in known_targets() if t not in generated and f"{t}(" not in written] == []
 

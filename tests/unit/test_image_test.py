@@ -247,17 +247,22 @@ def test_running_an_image_passes_arguments_and_the_exit_code(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("host", "platform", "terminal", "argv"),
+    ("engine", "host", "platform", "terminal", "argv"),
     [
-        ("amd64", "linux/arm/v6", False,
+        # podman would not find a variant's image again.
+        ("podman", "amd64", "linux/arm/v6", False,
+         "run --rm --init -i --platform linux/arm -e QEMU_CPU=arm1176 i"),
+        ("docker", "amd64", "linux/arm/v6", False,
          "run --rm --init -i --platform linux/arm/v6 -e QEMU_CPU=arm1176 i"),
-        ("amd64", "linux/amd64", True, "run --rm --init -i -t --platform linux/amd64 i"),
-        ("amd64", "linux/arm64", False, "run --rm --init -i --platform linux/arm64/v8 i"),
+        ("docker", "amd64", "linux/amd64", True, "run --rm --init -i -t --platform linux/amd64 i"),
+        ("docker", "amd64", "linux/arm64", False, "run --rm --init -i --platform linux/arm64/v8 i"),
     ],
 )  # fmt: skip
-def test_the_command_of_a_container(host: str, platform: str, terminal: bool, argv: str) -> None:
+def test_the_command_of_a_container(
+    engine: str, host: str, platform: str, terminal: bool, argv: str
+) -> None:
     made = run_image.container_argv(
-        "i", Platform.parse(platform), Platform.parse(f"linux/{host}"), terminal=terminal
+        engine, "i", Platform.parse(platform), Platform.parse(f"linux/{host}"), terminal=terminal
     )
     assert " ".join(made) == argv
 

@@ -238,7 +238,7 @@ class TestRequirementsFiles:
         pins: dict[str, set[str]] = {}
         for path in LOCKS:
             # Those that run in a Python of their own.
-            apart = [f"{name}-requirements.txt" for name in ("check", "moto", "spdx")]
+            apart = [f"{name}-requirements.txt" for name in ("buildgrid", "check", "moto", "spdx")]
             if path.name not in apart:
                 for name, version in re.findall(r"(?m)^([\w.-]+)==(\S+)", path.read_text()):
                     pins.setdefault(name, set()).add(version)

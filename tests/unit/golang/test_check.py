@@ -11,6 +11,7 @@ from multiarch.core.golang.check_report import (
     CheckFailure,
     render_check,
     split_layer_errors,
+    split_vet,
 )
 from multiarch.core.golang.packages import Module, Package
 from multiarch.core.golang.remedies import remedy
@@ -74,6 +75,21 @@ def test_errors_of_a_layer_are_told_apart_by_package() -> None:
     }
     assert split_layer_errors("killed") == {"": "killed"}
     assert split_layer_errors("") == {}
+
+
+def test_words_of_vet_are_told_apart_by_file() -> None:
+    text = (
+        "# example.org/b\nlib/b/b.go:3:1: one\n\tmore of it\nvet: ./a.go:1:2: undefined: x\n"
+        "lib/c/c.go:9:1: of no package that was asked for"
+    )
+    assert split_vet(text, {"lib/b": "example.org/b", "": "example.org"}) == {
+        "example.org/b": "lib/b/b.go:3:1: one\n\tmore of it",
+        "example.org": (
+            "vet: ./a.go:1:2: undefined: x\nlib/c/c.go:9:1: of no package that was asked for"
+        ),
+    }
+    assert split_vet("killed", {}) == {"": "killed"}
+    assert split_vet("", {}) == {}
 
 
 @pytest.mark.parametrize(

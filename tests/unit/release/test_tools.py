@@ -197,11 +197,11 @@ def test_what_is_no_release_is_said(tmp_path: Path) -> None:
         verify(tmp_path)
 
 
-def publish(tree: Path, destination: str, *, version: str = VERSION) -> None:
+def publish(tree: Path, destination: str, *, version: str = VERSION, dry_run: bool = False) -> None:
     request = tree.parent / "request.json"
     value = {
         "release": "release", "version": version, "destination": destination,
-        "markers": ["stable", "latest"],
+        "markers": ["stable", "latest"], "dry_run": dry_run,
     }  # fmt: skip
     request.write_text(json.dumps(value))
     upload_release.main(request)
@@ -231,6 +231,20 @@ def test_a_release_is_published_once_and_its_markers_move_forward(
     assert markers["stable-1.35.txt"] == "v1.35.9"
     assert markers["latest.txt"] == markers["latest-1.37.txt"] == "v1.37.0-alpha.0"
     assert "stable-1.37.txt" not in markers
+
+
+def test_a_dry_run_writes_nothing_and_says_what_would_be(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tree, there = make(tmp_path / "one"), tmp_path / "there"
+    publish(tree, str(there), dry_run=True)
+    assert not there.exists()
+    said = capsys.readouterr().out
+    assert f"{there}/{VERSION}: 29 files to send (" in said
+    assert f"{there}/stable.txt: new -> {VERSION}" in said
+    publish(tree, str(there))
+    with pytest.raises(ReleaseError, match="nothing was sent"):
+        publish(make(tmp_path / "two", text="READ ME\n"), str(there), dry_run=True)
 
 
 def test_other_bytes_are_never_overwritten(tmp_path: Path) -> None:

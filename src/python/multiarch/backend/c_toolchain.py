@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -21,24 +20,36 @@ from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
 
 from multiarch.backend.pins import WHEELS
-from multiarch.backend.sandbox import SHELL_PATH, ToolProcess, Wheel, WheelRequest, request_json
+from multiarch.backend.sandbox import (
+    SHELL_PATH,
+    ToolProcess,
+    Wheel,
+    WheelRequest,
+    request_json,
+    said,
+)
 from multiarch.backend.subsystems.c_toolchain import CToolchainSubsystem
 from multiarch.core.c.driver import (
+    AR,
     CC,
     CXX,
     FOLDER,
+    ZIG_CACHE_BEFORE,
+    gcc_archiver,
     gcc_driver,
+    links_alone,
     runtime_flags,
-    uses_runtime,
+    zig_archiver,
     zig_driver,
 )
-from multiarch.core.c.gcc import multiarch_triple
+from multiarch.core.c.gcc import archiver_of, multiarch_triple
 from multiarch.core.c.options import CError, COptions
 from multiarch.core.c.zig import ZigTarget, zig_target
 from multiarch.core.errors import MultiarchError, did_you_mean
 from multiarch.core.platforms import Platform
 
-logger = logging.getLogger(__name__)
+# Where a sysroot is mounted, if there is one.
+SYSROOT = ".sysroot"
 
 
 @dataclass(frozen=True)
@@ -55,11 +66,15 @@ class ZigRequest:
 
 @dataclass(frozen=True)
 class CRuntimeRequest(EngineAwareParameter):
-    """zig's C library for one target and kind of link; with `cxx`, that of C++ too."""
+    """zig's C library for one target and kind of link; with `cxx`, that of C++ too.
+
+    With `cache`, a cache of zig's that holds it.
+    """
 
     target: ZigTarget
     kind: tuple[str, ...]
     cxx: bool
+    cache: bool = False
 
     def debug_hint(self) -> str:
         """Shown beside the rule in the terminal."""
@@ -135,6 +150,7 @@ async def make_c_runtime(request: CRuntimeRequest) -> CRuntime:
                     "flags": request.target.flags,
                     "kind": request.kind,
                     "cxx": request.cxx,
+                    "cache": request.cache,
                     "output": "_out",
                 }
             ),
@@ -145,7 +161,7 @@ async def make_c_runtime(request: CRuntimeRequest) -> CRuntime:
     )
     result = await Get(FallibleProcessResult, Process, process)
     if result.exit_code != 0:
-        raise MultiarchError(result.stderr.decode(errors="replace").strip())
+        raise MultiarchError(said(result))
     return CRuntime(await Get(Digest, RemovePrefix(result.output_digest, "_out")))
 
 
@@ -165,7 +181,7 @@ async def ask_host_compiler(request: HostCompilerRequest) -> HostCompiler:
     return HostCompiler(result.stdout.decode(errors="replace") if result.exit_code == 0 else "")
 
 
-async def _gcc(options: COptions, platform: Platform) -> tuple[str, str, str]:
+async def _gcc(options: COptions, platform: Platform) -> tuple[dict[str, str], str]:
     compiler = await Get(HostCompiler, HostCompilerRequest(options.cc))
     if not compiler.version:
         raise CError(
@@ -173,8 +189,12 @@ async def _gcc(options: COptions, platform: Platform) -> tuple[str, str, str]:
             f"{SHELL_PATH}. Install it (Debian: the package gcc-TRIPLE and libc6-dev-ARCH-cross), "
             "name another in [c-toolchain].gcc_programs, or use zig."
         )
-    scripts = [gcc_driver(name, platform, options) for name in (options.cc, options.cxx)]
-    return (scripts[0], scripts[1], compiler.version)
+    scripts = {
+        CC: gcc_driver(options.cc, platform, options),
+        CXX: gcc_driver(options.cxx, platform, options),
+        AR: gcc_archiver(archiver_of(options.cc)),
+    }
+    return scripts, compiler.version
 
 
 @rule(level=LogLevel.DEBUG)
@@ -184,22 +204,23 @@ async def prepare_c_toolchain(
     options, platform = request.options, request.platform
     mounts: dict[str, Digest] = {}
     if options.compiler == "gcc":
-        cc, cxx, identity = await _gcc(options, platform)
+        scripts, identity = await _gcc(options, platform)
     else:
         target = zig_target(platform, options.libc, where="[c-toolchain]")
         pie = request.link_mode == "pie"
         triple = multiarch_triple(platform)
-        cc, cxx = (
-            zig_driver(target, platform, options, cxx=cxx_, pie=pie, triple=triple)
-            for cxx_ in (False, True)
-        )
+        scripts = {
+            name: zig_driver(target, platform, options, cxx=cxx, pie=pie, triple=triple)
+            for name, cxx in ((CC, False), (CXX, True))
+        }
+        scripts[AR] = zig_archiver()
         zig = await Get(Zig, ZigRequest())
         mounts[".zig"] = zig.digest
         identity = f"zig {subsystem.zig_version}"
-        if uses_runtime(platform):
-            kind = runtime_flags(request.link_mode, options)
-            runtime = await Get(CRuntime, CRuntimeRequest(target, kind, request.cxx))
-            mounts[".crt"] = runtime.digest
+        alone = links_alone(platform)
+        kind = () if alone else runtime_flags(request.link_mode, options)
+        runtime = await Get(CRuntime, CRuntimeRequest(target, kind, request.cxx, alone))
+        mounts[ZIG_CACHE_BEFORE] = runtime.digest
     if options.sysroot:
         found = await Get(
             Digest,
@@ -209,14 +230,11 @@ async def prepare_c_toolchain(
                 description_of_origin="[c-toolchain].sysroots",
             ),
         )
-        mounts[".sysroot"] = await Get(Digest, RemovePrefix(found, options.sysroot))
+        mounts[SYSROOT] = await Get(Digest, RemovePrefix(found, options.sysroot))
     mounts[FOLDER] = await Get(
         Digest,
         CreateDigest(
-            [
-                FileContent(CC, cc.encode(), is_executable=True),
-                FileContent(CXX, cxx.encode(), is_executable=True),
-            ]
+            [FileContent(name, text.encode(), is_executable=True) for name, text in scripts.items()]
         ),
     )
     return CToolchain(FrozenDict(mounts), identity)

@@ -9,8 +9,10 @@ from pants.engine.target import Target
 
 from multiarch.backend import (
     c_toolchain,
+    command_line,
     go_toolchain,
     platforms,
+    publication,
     relocation,
     sandbox,
     summary,
@@ -22,16 +24,39 @@ from multiarch.backend.c_cross_binary.target_types import (
     CCrossBinaryTarget,
 )
 from multiarch.backend.check import rules as check
-from multiarch.backend.go_build import binaries, cgo, compile, graph, host_tool, link, std
+from multiarch.backend.go_build import (
+    binaries,
+    candidates,
+    cgo,
+    compile,
+    graph,
+    host_tool,
+    link,
+    std,
+    test_link,
+    tests,
+)
 from multiarch.backend.go_cross_binary import rules as go_cross_binary
 from multiarch.backend.go_cross_binary.target_types import (
     GoCrossBinaryPlatformTarget,
     GoCrossBinaryTarget,
 )
+from multiarch.backend.go_cross_test import rules as go_cross_test
+from multiarch.backend.go_cross_test.target_types import (
+    GoCrossTestPlatformTarget,
+    GoCrossTestTarget,
+)
 from multiarch.backend.go_module import rules as go_module
 from multiarch.backend.go_module.target_types import GoModuleTarget, GoSourcesTarget
-from multiarch.backend.goals import load_image, tailor, update_image_lock, verify_release
+from multiarch.backend.goals import (
+    load_image,
+    promote,
+    tailor,
+    update_image_lock,
+    verify_release,
+)
 from multiarch.backend.goals import platforms as platforms_goal
+from multiarch.backend.image import publish as publish_image
 from multiarch.backend.image import rules as image
 from multiarch.backend.image.target_types import (
     ImageBaseTarget,
@@ -42,6 +67,7 @@ from multiarch.backend.image.target_types import (
 from multiarch.backend.image_test import rules as image_test
 from multiarch.backend.image_test.target_types import ImageTestPlatformTarget, ImageTestTarget
 from multiarch.backend.lint import atomics, text_rules
+from multiarch.backend.manifest_list import publish as publish_manifest_list
 from multiarch.backend.manifest_list import rules as manifest_list
 from multiarch.backend.manifest_list.target_types import ManifestListTarget
 from multiarch.backend.release import archives, libraries, members, parts
@@ -57,6 +83,8 @@ def target_types() -> Iterable[type[Target]]:
         GoSourcesTarget,
         GoCrossBinaryTarget,
         GoCrossBinaryPlatformTarget,
+        GoCrossTestTarget,
+        GoCrossTestPlatformTarget,
         CCrossBinaryTarget,
         CCrossBinaryPlatformTarget,
         ImageBaseTarget,
@@ -75,17 +103,24 @@ def rules() -> Iterable[object]:
     """All rules."""
     modules = (
         binaries,
+        candidates,
         cgo,
         compile,
         graph,
         link,
         std,
+        tests,
+        test_link,
         c_cross_binary,
         go_module,
         go_cross_binary,
+        go_cross_test,
         image,
         image_test,
         manifest_list,
+        publication,
+        publish_image,
+        publish_manifest_list,
         members,
         archives,
         parts,
@@ -94,6 +129,7 @@ def rules() -> Iterable[object]:
         publish_release,
         tailor,
         load_image,
+        promote,
         update_image_lock,
         verify_release,
         platforms_goal,
@@ -104,6 +140,7 @@ def rules() -> Iterable[object]:
     )
     found = (
         *c_toolchain.rules(),
+        *command_line.rules(),
         *go_toolchain.rules(),
         *platforms.rules(),
         *relocation.rules(),

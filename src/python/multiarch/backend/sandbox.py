@@ -29,7 +29,12 @@ from pants.engine.fs import (
     Snapshot,
 )
 from pants.engine.internals.native_engine import EMPTY_DIGEST
-from pants.engine.process import Process, ProcessCacheScope, ProcessResult
+from pants.engine.process import (
+    FallibleProcessResult,
+    Process,
+    ProcessCacheScope,
+    ProcessResult,
+)
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
@@ -135,6 +140,12 @@ class ToolProcess:
 def request_json(value: Mapping[str, Any]) -> str:
     """Write a tool's request so that equal requests have equal keys."""
     return json.dumps(value, sort_keys=True, indent=1)
+
+
+def said(result: FallibleProcessResult) -> str:
+    """What a process that failed printed, or else how it ended: a killed one leaves no words."""
+    texts = (part.decode(errors="replace").strip() for part in (result.stderr, result.stdout))
+    return "\n".join(filter(None, texts)) or f"exit code {result.exit_code}"
 
 
 def tool_modules(module: str) -> dict[str, bytes]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from html import escape
 from typing import Any
 
 from multiarch.core.errors import bullets
+from multiarch.core.report_style import STYLE
 
 _HEADINGS = ("platform", "Go port", "cgo", "programs run", "RUN", "support", "binaries", "images")
 
@@ -40,24 +42,34 @@ def as_json(host: str, rows: Sequence[PlatformRow]) -> str:
     return json.dumps(as_data(host, rows), indent=2)
 
 
+def _cells(row: PlatformRow) -> tuple[str, ...]:
+    cgo = "yes" if row.cgo else "no"
+    counts = (str(row.binaries), str(row.images))
+    return (row.platform, row.port, cgo, row.runs, row.engine, row.support, *counts)
+
+
+def as_html(host: str, rows: Sequence[PlatformRow]) -> str:
+    """The report as a page of its own; what is missing stands in the last column."""
+    head = "".join(f"<th>{escape(name)}</th>" for name in (*_HEADINGS, "missing"))
+    body = []
+    for row in rows:
+        cells = "".join(f"<td>{escape(cell)}</td>" for cell in (*_cells(row), row.missing))
+        body.append(f"<tr>{cells}</tr>")
+    return "\n".join(
+        [
+            "<!DOCTYPE html>",
+            '<html lang="en"><head><meta charset="utf-8"><title>Platforms</title>',
+            f"<style>{STYLE}</style></head><body>",
+            f"<h1>Platforms</h1><p>This machine is {escape(host)}.</p>",
+            f"<table><thead><tr>{head}</tr></thead>",
+            f"<tbody>{''.join(body)}</tbody></table></body></html>",
+        ]
+    )
+
+
 def as_text(host: str, rows: Sequence[PlatformRow]) -> str:
     """The report as a table, with what is missing below it, each thing once."""
-    cells = [
-        _HEADINGS,
-        *(
-            (
-                row.platform,
-                row.port,
-                "yes" if row.cgo else "no",
-                row.runs,
-                row.engine,
-                row.support,
-                str(row.binaries),
-                str(row.images),
-            )
-            for row in rows
-        ),
-    ]
+    cells = [_HEADINGS, *map(_cells, rows)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(_HEADINGS))]
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in cells

@@ -87,13 +87,7 @@ def _table(rows: Sequence[Sequence[str]], right: frozenset[int]) -> list[str]:
 
 def render(rows: Iterable[SummaryRow]) -> str:
     """Lay out all outputs, sorted, with one closing line; the empty string without any."""
-    # Pants may compute a delivery twice in one run; what was built once was built.
-    unique: dict[tuple[str, str, str, str], SummaryRow] = {}
-    for row in rows:
-        key = (row.kind, row.target, row.platform, row.digest)
-        if key not in unique or row.built:
-            unique[key] = row
-    found = sorted(unique.values())
+    found = sorted(rows)
     if not found:
         return ""
     if len(found) <= _DETAILED_ROWS:

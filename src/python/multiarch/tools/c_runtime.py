@@ -1,7 +1,8 @@
 """Has zig make its C library, its start-up code and its runtime, once for all links of a target.
 
-Request: `{"flags": [target flags], "kind": [flags of the link], "cxx": bool, "output"}`. Below
-the output it leaves `before/` and `after/`, what zig's own linker line has before and after a
+Request: `{"flags": [target flags], "kind": [flags of the link], "cxx": bool, "cache": bool,
+"output"}`. With `cache` the output is zig's cache itself, for systems where it links alone. Else it
+leaves below the output `before/` and `after/`, what zig's own linker line has before and after a
 program's objects, numbered in its order; and `flags`, further flags for the link. It is stripped:
 zig's debug information names the path of zig itself.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -138,6 +140,11 @@ def main(request: Mapping[str, Any]) -> None:
             f"zig cannot make the C library for {' '.join(request['flags'])}:\n"
             f"{relative(result.stderr.strip())}"
         )
+    output = Path(request["output"])
+    if request["cache"]:
+        shutil.rmtree(f"{_CACHE}/tmp", ignore_errors=True)
+        os.rename(_CACHE, output)
+        return
     more, before, after = split(link_line(result.stderr, "empty"), "empty.o")
     if "-mcpu=arm926ej_s" in flags:
         Path("atomics.c").write_text(_ARM5_ATOMICS)
@@ -149,7 +156,6 @@ def main(request: Mapping[str, Any]) -> None:
         if made.returncode != 0:
             raise RuntimeFailed(relative(made.stderr.strip()))
         after = ["atomics.o", *after]
-    output = Path(request["output"])
     copy(before, output / "before")
     copy(after, output / "after")
     (output / "flags").write_text(" ".join(more) + "\n")

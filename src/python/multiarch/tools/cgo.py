@@ -1,9 +1,10 @@
-"""Runs one `go build` with cgo, or fills Go's build cache with std for such builds.
+"""Runs one `go build` with cgo, fills Go's build cache with std for such builds, or checks.
 
-Request: `{"env", "flags": [...], "packages": [...], "directory", "lower": path | null, "file": name
-| null, "mod_cache": bool, "pkg_config": bool, "output"}`. With `file` the output is a folder with
-that file and the header of a library; without, it is a build cache that a later request names as
-`lower`.
+Request: `{"make": "file" | "cache" | "check", "env", "flags": [...], "packages": [...],
+"directory", "lower": path | null, "file": its name | null, "mod_cache": bool, "pkg_config": bool,
+"zig_cache": bool, "output"}`. The output is a folder: with the file, and the header of a library;
+or a build cache, which a later request names as `lower`; or with the files `compile` and `vet`,
+which hold what Go complains of.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from multiarch.core.c.driver import FOLDER
+from multiarch.core.c.driver import FOLDER, ZIG_CACHE, ZIG_CACHE_BEFORE
 from multiarch.core.errors import MultiarchError
 from multiarch.tools.process import relative, run
 
@@ -57,8 +58,8 @@ def environment(request: Mapping[str, Any]) -> dict[str, str]:
         "HOME": f"{cwd}/.home",
         "PATH": f"{cwd}/{FOLDER}:{request['env']['PATH']}",
         "TMPDIR": f"{cwd}/.tmp",
-        "ZIG_GLOBAL_CACHE_DIR": f"{cwd}/.zig-cache",
-        "ZIG_LOCAL_CACHE_DIR": f"{cwd}/.zig-cache",
+        "ZIG_GLOBAL_CACHE_DIR": f"{cwd}/{ZIG_CACHE}",
+        "ZIG_LOCAL_CACHE_DIR": f"{cwd}/{ZIG_CACHE}",
     }
     if request["pkg_config"]:
         root = f"{cwd}/.sysroot"
@@ -81,25 +82,59 @@ def normalise(cache: Path) -> None:
         entry.write_text(f"{' '.join(words[:3])} {words[3]:>20} {1:>20}\n")
 
 
-def main(request: Mapping[str, Any]) -> None:
-    """Build, and leave the file or the cache; raises BuildFailed."""
-    directory, file = request["directory"] or ".", request["file"]
-    if request["lower"]:
-        # Copied, not linked: Go touches what it uses.
-        shutil.copytree(request["lower"], _GO_CACHE, copy_function=shutil.copyfile)
-    output = Path(request["output"])
-    output.mkdir()
-    go = f"{os.getcwd()}/.goroot/bin/go"
-    argv = [go, "build", *request["flags"]]
-    if file:
-        argv += ["-o", str(output.absolute() / file)]
-    result = subprocess.run(
-        [*argv, "--", *request["packages"]],
-        cwd=directory, env=environment(request), capture_output=True, text=True,
+def copy_cache(source: str, target: str) -> None:
+    """Copy a cache, so that all of it can be written: what is mounted is read-only, folders too."""
+    for folder, _, names in os.walk(source):
+        made = os.path.join(target, os.path.relpath(folder, source))
+        os.makedirs(made)
+        for name in names:
+            shutil.copyfile(os.path.join(folder, name), os.path.join(made, name))
+
+
+def words(result: subprocess.CompletedProcess[str]) -> str:
+    """What a failed command printed, or how it ended where it printed nothing."""
+    said = "\n".join(text.strip() for text in (result.stderr, result.stdout) if text.strip())
+    if said:
+        return said
+    if result.returncode < 0:
+        return f"it was killed by signal {-result.returncode}; is there enough memory?"
+    return f"it printed nothing and ended with exit code {result.returncode}"
+
+
+def go(request: Mapping[str, Any], *argv: str) -> subprocess.CompletedProcess[str]:
+    """Run the Go command on the request's packages, in its directory."""
+    return subprocess.run(
+        [f"{os.getcwd()}/.goroot/bin/go", *argv, "--", *request["packages"]],
+        cwd=request["directory"] or ".", env=environment(request), capture_output=True, text=True,
     )  # fmt: skip
+
+
+def check(request: Mapping[str, Any], output: Path) -> None:
+    """Compile and vet packages, and note what is wrong with them; links nothing."""
+    directory, flags = request["directory"] or ".", request["flags"]
+    compiled = go(request, "list", "-export", "-f=", *flags)
+    vetted = go(request, "vet", *flags) if compiled.returncode == 0 else None
+    for name, result in (("compile", compiled), ("vet", vetted)):
+        failed = result is not None and result.returncode != 0
+        (output / name).write_text(place(words(result), directory) if result and failed else "")
+
+
+def main(request: Mapping[str, Any]) -> None:
+    """Build, and leave what is asked for; raises BuildFailed."""
+    directory, output = request["directory"] or ".", Path(request["output"])
+    if request["lower"]:
+        copy_cache(request["lower"], _GO_CACHE)
+    if request["zig_cache"]:
+        copy_cache(ZIG_CACHE_BEFORE, ZIG_CACHE)
+    output.mkdir()
+    if request["make"] == "check":
+        check(request, output)
+        return
+    target = ["-o", str(output.absolute() / request["file"])] if request["file"] else []
+    result = go(request, "build", *request["flags"], *target)
     if result.returncode != 0:
-        raise BuildFailed(place(result.stderr.strip(), directory))
-    if not file:
+        raise BuildFailed(place(words(result), directory))
+    if request["make"] == "cache":
         output.rmdir()
         os.rename(_GO_CACHE, output)
         normalise(output)

@@ -7,7 +7,7 @@ import os
 import posixpath
 import re
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -121,27 +121,48 @@ def without_zstd(data: bytes) -> bytes:
 
 
 def layer_tree(tree: Tree, data: bytes) -> Tree:
-    """The tree with a base's layer applied: its whiteouts remove what is below."""
-    found = dict(tree.entries)
+    """The tree with a base's layer applied: its whiteouts remove what the layers below have.
+
+    Source: OCI image-spec, "Whiteouts".
+    """
     with tarfile.open(fileobj=io.BytesIO(without_zstd(data))) as archive:
-        for path, member in paths_of(archive).items():
-            directory, name = posixpath.split(path)
-            if name == _OPAQUE:
-                for old in [p for p in found if p.startswith(f"{directory}/")]:
+        members = paths_of(archive)
+        found = _without(tree.entries, members)
+        for path, member in members.items():
+            if posixpath.basename(path).startswith(WHITEOUT):
+                continue
+            entry = _entry(archive, path, member, found)
+            if entry is None:
+                continue
+            if path in found and found[path].is_directory and not entry.is_directory:
+                for old in [p for p in found if p.startswith(f"{path}/")]:
                     del found[old]
-            elif name.startswith(WHITEOUT):
-                removed = posixpath.join(directory, name[len(WHITEOUT) :])
-                for old in [p for p in found if p == removed or p.startswith(f"{removed}/")]:
-                    del found[old]
-            else:
-                entry = _entry(archive, path, member, found)
-                if entry is None:
-                    continue
-                if path in found and found[path].is_directory and not entry.is_directory:
-                    for old in [p for p in found if p.startswith(f"{path}/")]:
-                        del found[old]
-                found[path] = entry
+            found[path] = entry
     return Tree(found)
+
+
+def _without(below: Mapping[str, Entry], paths: Iterable[str]) -> dict[str, Entry]:
+    """What whiteouts among the paths of a layer leave of the layers below it."""
+    removed, emptied = set(), set()
+    for path in paths:
+        directory, name = posixpath.split(path)
+        if name == _OPAQUE:
+            emptied.add(directory)
+        elif name.startswith(WHITEOUT):
+            removed.add(posixpath.join(directory, name[len(WHITEOUT) :]))
+
+    def stays(path: str) -> bool:
+        if path in removed:
+            return False
+        while path:
+            path = posixpath.dirname(path)
+            if path in emptied or path in removed:
+                return False
+        return True
+
+    if not removed and not emptied:
+        return dict(below)
+    return {path: entry for path, entry in below.items() if stays(path)}
 
 
 def _entry(

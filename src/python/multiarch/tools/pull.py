@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,9 @@ from multiarch.tools.registry.client import Client
 from multiarch.tools.registry.source import ImageSource
 from multiarch.tools.registry.transport import RegistrySettings
 
+# Layers that are fetched at the same time, as Docker does it.
+_AT_ONCE = 3
+
 
 def main(request: Mapping[str, Any]) -> None:
     """Pull one image."""
@@ -31,12 +35,20 @@ def main(request: Mapping[str, Any]) -> None:
     (layout / "blobs/sha256").mkdir(parents=True)
     for data in (found.manifest, found.config):
         (layout / blob_path(digest_of(data))).write_bytes(data)
-    for value in parse_json(found.manifest, where=str(reference)).get("layers", ()):
-        blob = Descriptor.parse(value, where=str(reference))
-        target = layout / blob_path(blob.digest)
-        if not target.exists():
-            with open(target, "wb") as out:
-                source.blob(blob, out)
+    layers = parse_json(found.manifest, where=str(reference)).get("layers", ())
+    blobs = {b.digest: b for b in (Descriptor.parse(v, where=str(reference)) for v in layers)}
+
+    def fetch(blob: Descriptor) -> None:
+        with open(layout / blob_path(blob.digest), "wb") as out:
+            source.blob(blob, out)
+
+    pool = ThreadPoolExecutor(_AT_ONCE)
+    try:
+        for task in as_completed([pool.submit(fetch, blob) for blob in blobs.values()]):
+            task.result()
+    finally:
+        # After one that failed the others are of no use.
+        pool.shutdown(cancel_futures=True)
     (layout / "index.json").write_bytes(layout_index(found.descriptor, ()))
     (layout / "oci-layout").write_bytes(LAYOUT_FILE)
 

@@ -24,15 +24,19 @@ from multiarch.tools.local_engine import find, load
 _NOT_EXECUTED = (1, 126, 255)
 
 
-def container_argv(name: str, platform: Platform, host: Platform, *, terminal: bool) -> list[str]:
+def container_argv(
+    engine: str, name: str, platform: Platform, host: Platform, *, terminal: bool
+) -> list[str]:
     """The arguments of `docker run` and `podman run`, up to the image's name."""
     emulated = not is_native(Platform("linux", host.arch), platform)
     settings = qemu_settings(platform) if emulated else {}
+    # podman does not keep the variant of an image that it loads, and then would not find it.
+    variant = "" if engine == "podman" else platform.oci_variant
     return [
         # QEMU as process 1 hangs for ever when the program dies of a signal.
         *("run", "--rm", "--init", "-i"),
         *(("-t",) if terminal else ()),
-        *("--platform", "/".join(filter(None, (platform.os, platform.arch, platform.oci_variant)))),
+        *("--platform", "/".join(filter(None, (platform.os, platform.arch, variant)))),
         *(part for key, value in settings.items() for part in ("-e", f"{key}={value}")),
         name,
     ]
@@ -46,7 +50,7 @@ def main(folder: Path, arguments: Sequence[str], environment: Mapping[str, str])
     tar = folder / "image.tar"
     name = load(engine, program, tar, environment) or docker_manifest(tar)["RepoTags"][0]
     terminal = sys.stdin.isatty() and sys.stdout.isatty()
-    argv = container_argv(name, platform, host.platform, terminal=terminal)
+    argv = container_argv(engine, name, platform, host.platform, terminal=terminal)
     process = subprocess.Popen([program, *argv, *arguments], env=environment)
     while True:
         try:

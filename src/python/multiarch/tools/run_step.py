@@ -18,9 +18,15 @@ from typing import Any
 
 from multiarch.core.emulation import qemu_settings
 from multiarch.core.platforms import Platform
-from multiarch.tools.engines import buildah, docker_engine, namespace
+from multiarch.tools.engines import buildah, buildkit, docker_engine, namespace
 from multiarch.tools.engines.choice import choose
-from multiarch.tools.engines.host import MISSING_EXIT_CODE, EngineMissing, Host, RunError, emulator
+from multiarch.tools.engines.host import (
+    MISSING_EXIT_CODE,
+    EngineMissing,
+    Host,
+    emulator,
+    secret_file,
+)
 from multiarch.tools.process import run
 
 
@@ -67,17 +73,9 @@ def mount_volume(mount: Mapping[str, Any], host: Host, work: Path, folder: Path)
     """A mount as `buildah run --volume` takes it; None for a missing secret that may be missing."""
     target, kind = mount["target"], mount["kind"]
     if kind == "secret":
-        file = host.secrets.get(mount["id"])
-        if file is None or not Path(file).is_file():
-            if not mount["required"]:
-                return None
-            known = ", ".join(sorted(host.secrets)) or "none"
-            found = f"its file {file} is not there" if file else f"there are: {known}"
-            raise RunError(
-                f"it needs the secret {mount['id']!r}; {found}. Name its file in "
-                "`[multiarch-engine] secrets`, such as "
-                f'{{"{mount["id"]}": "/path/to/file"}}.'
-            )
+        file = secret_file(host, mount)
+        if file is None:
+            return None
         copy = work / f"secret-{mount['id'].replace('/', '-')}"
         shutil.copyfile(file, copy)
         copy.chmod(int(mount["mode"] or "0444", 8))
@@ -93,15 +91,14 @@ def mount_volume(mount: Mapping[str, Any], host: Host, work: Path, folder: Path)
 
 def with_docker(host: Host, work: Path, image: Path, step: Mapping[str, Any]) -> None:
     """Execute the RUN by a Docker engine."""
-    if step["mounts"]:
-        raise EngineMissing(
-            "RUN --mount needs buildah (`[multiarch-engine] engine`): a Docker engine may be on "
-            "another machine, and does not see this one's files"
-        )
     platform = Platform.parse(step["platform"])
     network = host.network and step["network"] != "none"
     env = qemu_settings(platform)
-    docker_engine.Docker(host, work).run(image, step, network, env)
+    engine = docker_engine.Docker(host, work)
+    if step["mounts"]:
+        buildkit.run(engine, image, step, env, network=network)
+    else:
+        engine.run(image, step, network, env)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """Publishes a release in a folder, S3 or Google Cloud Storage.
 
-Argument: a JSON file `{"release": folder, "version", "destination", "markers": [kind...]}`; the
-folder is relative to the file's. What is there already is not sent again, and never overwritten:
-other bytes are an error before anything is sent. Markers are written last, and only forward.
+Argument: a JSON file `{"release": folder, "version", "destination", "markers": [kind...],
+"dry_run": bool}`; the folder is relative to the file's. What is there already is not sent again, and
+never overwritten: other bytes are an error before anything is sent. Markers are written last, and
+only forward. With `dry_run` all is compared, and nothing is written.
 """
 
 from __future__ import annotations
@@ -40,8 +41,11 @@ def measure(folder: Path) -> dict[str, Stored]:
     return found
 
 
-def send(store: Store, folder: Path, version: str) -> tuple[int, int, int]:
-    """Send what is missing; returns the number of files and bytes sent, and of files there."""
+def send(store: Store, folder: Path, version: str, *, dry: bool) -> tuple[int, int, int]:
+    """Send what is missing; returns the number of files and bytes sent, and of files there.
+
+    With `dry`, everything is compared and nothing is sent.
+    """
     local, where = measure(folder), f"{store.url}/{version}"
     todo = plan(local, store.sizes(version), where=where)
     with ThreadPoolExecutor(_TRANSFERS) as pool:
@@ -54,6 +58,9 @@ def send(store: Store, folder: Path, version: str) -> tuple[int, int, int]:
         ]
         if wrong:
             raise conflict(wrong, where=where)
+        if dry:
+            size = sum(local[path].size for path in todo.send)
+            return len(todo.send), size, len(todo.compare)
         last = [p for p in todo.send if p in (SHA256SUMS, SHA512SUMS)]
 
         def put(path: str) -> None:
@@ -71,12 +78,14 @@ def send(store: Store, folder: Path, version: str) -> tuple[int, int, int]:
     return len(todo.send), sent, len(todo.compare)
 
 
-def move_markers(store: Store, version: Version, kinds: list[str]) -> tuple[MarkerMove, ...]:
-    """Move the markers forward; returns what was done."""
+def move_markers(
+    store: Store, version: Version, kinds: list[str], *, dry: bool
+) -> tuple[MarkerMove, ...]:
+    """Move the markers forward; returns what was done, or with `dry` what would be."""
     current = {file: store.text(file) or "" for file in marker_files(version, kinds)}
     moves = marker_moves(version, kinds, current)
     for move in moves:
-        if move.moves:
+        if move.moves and not dry:
             store.put_text(move.file, version.text)
     return moves
 
@@ -87,12 +96,14 @@ def main(request_file: Path) -> None:
     folder = request_file.parent / request["release"]
     version = Version.parse(request["version"], where="[multiarch].version")
     store = Store(request["destination"])
-    files, size, there = send(store, folder, version.text)
+    dry = request["dry_run"]
+    files, size, there = send(store, folder, version.text, dry=dry)
+    done = "to send" if dry else "sent"
     print(
-        f"{store.url}/{version}: {files} files sent ({human_size(size)}), {there} were there",
+        f"{store.url}/{version}: {files} files {done} ({human_size(size)}), {there} were there",
         flush=True,
     )
-    for move in move_markers(store, version, request["markers"]):
+    for move in move_markers(store, version, request["markers"], dry=dry):
         if move.moves:
             print(f"{store.url}/{move.file}: {move.old or 'new'} -> {version}")
         else:

@@ -18,7 +18,7 @@ from pants.engine.fs import (
 )
 from pants.engine.internals.native_engine import EMPTY_DIGEST
 from pants.engine.process import FallibleProcessResult, Process
-from pants.engine.rules import Get, MultiGet, collect_rules, rule
+from pants.engine.rules import Get, collect_rules, rule
 from pants.engine.target import (
     GeneratedTargets,
     GenerateTargetsRequest,
@@ -55,9 +55,9 @@ from multiarch.backend.go_cross_binary.rules import (
     platform_targets,
 )
 from multiarch.backend.platforms import PlatformMatrix, SupportToday
-from multiarch.backend.sandbox import SHELL_PATH
+from multiarch.backend.sandbox import SHELL_PATH, said
 from multiarch.backend.subsystems.c_toolchain import CToolchainSubsystem
-from multiarch.backend.summary import Notices, NoticesRequest
+from multiarch.backend.summary import NoticesRequest, Said
 from multiarch.backend.version import stamps_in
 from multiarch.core.c.options import COptions
 from multiarch.core.c.program import advice_for, compile_script
@@ -141,15 +141,13 @@ async def build_c_binary(
     platform = Platform.parse(target[CBinaryPlatformField].value or "")
     linkage = target[CLinkageField].value or ""
     binary = CBinary(request.address, platform, c_options(target, platform, linkage, subsystem))
-    sources, compiler = await MultiGet(
-        Get(HydratedSources, HydrateSourcesRequest(target[CSourcesField])),
-        Get(CToolchain, CToolchainRequest(platform, binary.options)),
-    )
+    sources = await Get(HydratedSources, HydrateSourcesRequest(target[CSourcesField]))
     files = [f for f in sources.snapshot.files if f.endswith(".c")]
     if not files:
         raise MultiarchError(
             f"{request.address}: `sources` has no .c file. Name the C files of the program."
         )
+    compiler = await Get(CToolchain, CToolchainRequest(platform, binary.options))
     stamps = await stamps_in(binary.options.cflags)
     cflags = [fill_text(f, stamps, where=where) for f in binary.options.cflags]
     # In a folder of its own: a directory of sources may have the program's name.
@@ -168,7 +166,7 @@ async def build_c_binary(
         ),
     )
     if result.exit_code != 0:
-        words = result.stderr.decode(errors="replace").strip() or f"exit code {result.exit_code}"
+        words = said(result)
         return failed_binary(binary, words + advice_for(words, binary.options, platform))
     digest = await Get(Digest, RemovePrefix(result.output_digest, "_out"))
     return await verified_binary(
@@ -189,7 +187,7 @@ class PackageCBinaryFieldSet(PackageFieldSet):
 async def package_c_binary(field_set: PackageCBinaryFieldSet, today: SupportToday) -> BuiltPackage:
     support, platform = today.support, Platform.parse(field_set.platform.value or "")
     if skipped := deactivated(support, field_set.address, platform):
-        await Get(Notices, NoticesRequest(skipped))
+        await Get(Said, NoticesRequest(str(field_set.address), skipped))
         return BuiltPackage(EMPTY_DIGEST, ())
     built = await Get(BuiltBinary, BuildCBinaryRequest(field_set.address))
     if built.failures and support.is_experimental(platform):

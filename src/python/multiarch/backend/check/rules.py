@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from pants.core.goals.check import CheckRequest, CheckResult, CheckResults
@@ -13,9 +13,10 @@ from pants.engine.target import FieldSet
 from pants.engine.unions import UnionRule
 from pants.util.logging import LogLevel
 
-from multiarch.backend.check import vet
+from multiarch.backend.check import tests, vet
 from multiarch.backend.check.vet import VetRequest, VettedPackage
 from multiarch.backend.go_build.binaries import GoBinary, GoBinaryRequest
+from multiarch.backend.go_build.cgo import CgoCheck, CgoCheckRequest
 from multiarch.backend.go_build.compile import (
     CompileFailure,
     CompileRequest,
@@ -34,16 +35,19 @@ from multiarch.backend.go_build.std import PGO_FILE, Layer, Variant
 from multiarch.backend.go_cross_binary.rules import deactivated
 from multiarch.backend.go_cross_binary.target_types import GoBinaryPlatformField
 from multiarch.backend.platforms import SupportToday
-from multiarch.backend.summary import Notices, NoticesRequest
+from multiarch.backend.summary import NoticesRequest, Said
+from multiarch.core.golang.cgo import CgoOptions
 from multiarch.core.golang.check_report import (
     CheckedPlatform,
     CheckFailure,
     render_check,
     split_layer_errors,
+    split_vet,
 )
 from multiarch.core.golang.packages import closure, import_chain
 from multiarch.core.golang.remedies import remedy
 from multiarch.core.platforms import Platform
+from multiarch.core.report import ReportCell
 from multiarch.core.summary import Notice
 
 
@@ -65,11 +69,12 @@ class GoCheckRequest(CheckRequest):
 
 @dataclass(frozen=True)
 class CheckVariantRequest(EngineAwareParameter):
-    """All binaries of a module that share one variant."""
+    """All binaries of a module that share one variant, and how C is compiled for them."""
 
     module: str
     variant: Variant
     binaries: tuple[GoBinary, ...]
+    cgo: CgoOptions | None = None
 
     def debug_hint(self) -> str:
         """Shown beside the rule in the terminal."""
@@ -104,6 +109,59 @@ def _chain(graph: PackageGraph, mains: Iterable[str], path: str) -> tuple[str, .
     return next((chain for chain in chains if chain), ())
 
 
+async def _explained(
+    module: str, graph: PackageGraph, mains: Iterable[str], found: Mapping[CompileFailure, str]
+) -> tuple[CheckFailure, ...]:
+    """Failures by their step, with the imports that lead there and a remedy."""
+    failures = []
+    for failure, step in found.items():
+        ignored = await _ignored_texts(module, graph, failure.import_path)
+        failures.append(
+            CheckFailure(
+                step,
+                failure.import_path,
+                Platform.parse(failure.platform),
+                failure.message,
+                _chain(graph, mains, failure.import_path),
+                remedy(failure.message, ignored) if step == "compile" else "",
+            )
+        )
+    return tuple(failures)
+
+
+async def _check_cgo(
+    request: CheckVariantRequest,
+    options: CgoOptions,
+    graph: PackageGraph,
+    mains: Iterable[str],
+    found: dict[CompileFailure, str],
+) -> CheckedVariant:
+    """Check with the Go command itself, as packages with C are built by it."""
+    settings = request.variant.settings
+    needed = closure(graph.packages, [*mains, "runtime"])
+    own = tuple(p for p in needed if graph.packages[p].kind == "local")
+    if own:
+        checked = await Get(
+            CgoCheck, CgoCheckRequest(request.module, settings, options, own, needed)
+        )
+        directories = {graph.packages[p].dir: p for p in own}
+        for step, messages in (
+            ("compile", split_layer_errors(checked.compile)),
+            ("vet", split_vet(checked.vet, directories)),
+        ):
+            for path, message in messages.items():
+                what = path or "a package with cgo"
+                found[CompileFailure(what, str(settings.platform), message)] = step
+    failures = await _explained(request.module, graph, mains, found)
+    failed = {f.import_path for f in failures}
+    # Where something does not compile, nothing is vetted.
+    compiles = "compile" not in found.values()
+    clean = sum(1 for p in own if p not in failed) if compiles else 0
+    waiting = 0 if compiles else sum(1 for p in own if p not in failed)
+    counts = CheckedPlatform(settings.platform, clean, len(failed), waiting)
+    return CheckedVariant(counts, failures)
+
+
 @rule(desc="Check Go packages", level=LogLevel.DEBUG)
 async def check_variant(request: CheckVariantRequest) -> CheckedVariant:
     module, variant = request.module, request.variant
@@ -118,6 +176,8 @@ async def check_variant(request: CheckVariantRequest) -> CheckedVariant:
         main = main_package(graph, binary)
         if main is not None and not broken:
             mains[main.import_path] = binary.main_gcflags
+    if request.cgo is not None:
+        return await _check_cgo(request, request.cgo, graph, mains, found)
     needed = closure(graph.packages, mains)
     own = [p for p in needed if p not in graph.std_groups and p not in graph.layered]
     unreached = 0
@@ -138,22 +198,10 @@ async def check_variant(request: CheckVariantRequest) -> CheckedVariant:
         # The layer's errors stand above, package by package.
         compiles = (f for f in one.failures if f.import_path != "third-party packages")
         found.update(dict.fromkeys(compiles, "compile"))
-    failures = []
-    for failure, step in found.items():
-        ignored = await _ignored_texts(module, graph, failure.import_path)
-        failures.append(
-            CheckFailure(
-                step,
-                failure.import_path,
-                platform,
-                failure.message,
-                _chain(graph, mains, failure.import_path),
-                remedy(failure.message, ignored) if step == "compile" else "",
-            )
-        )
+    failures = await _explained(module, graph, mains, found)
     failed = len({f.import_path for f in failures})
     clean = sum(1 for one in vetted if not one.failures and not one.complaint)
-    return CheckedVariant(CheckedPlatform(platform, clean, failed, unreached), tuple(failures))
+    return CheckedVariant(CheckedPlatform(platform, clean, failed, unreached), failures)
 
 
 @rule(desc="Check Go on every platform", level=LogLevel.DEBUG)
@@ -167,22 +215,33 @@ async def check_go(request: GoCheckRequest, today: SupportToday) -> CheckResults
         skipped += notices
         if not notices:
             wanted.append(field_set.address)
-    await Get(Notices, NoticesRequest(tuple(skipped)))
     if not wanted:
+        await Get(Said, NoticesRequest(request.tool_name, tuple(skipped)))
         return CheckResults([], checker_name=request.tool_name)
     binaries = await MultiGet(Get(GoBinary, GoBinaryRequest(a)) for a in wanted)
     profiles = await MultiGet(Get(Profile, ProfileRequest(b.main)) for b in binaries)
-    groups: dict[tuple[str, Variant], list[GoBinary]] = {}
+    groups: dict[tuple[str, Variant, CgoOptions | None], list[GoBinary]] = {}
     for binary, profile in zip(binaries, profiles):
         settings = replace(binary.settings, pgo=PGO_FILE if profile.digest else None)
-        key = (binary.module, Variant(settings, profile.digest))
+        key = (binary.module, Variant(settings, profile.digest), binary.cgo)
         groups.setdefault(key, []).append(binary)
     checked = await MultiGet(
-        Get(CheckedVariant, CheckVariantRequest(module, variant, tuple(members)))
-        for (module, variant), members in groups.items()
+        Get(CheckedVariant, CheckVariantRequest(module, variant, tuple(members), cgo))
+        for (module, variant, cgo), members in groups.items()
     )
     failures = [f for one in checked for f in one.failures]
     text = render_check(failures, [one.counts for one in checked], support)
+    cells = [
+        ReportCell(
+            "check",
+            module or ".",
+            str(one.counts.platform),
+            "failed" if one.failures else "passed",
+            log="\n\n".join(f"{f.import_path}:\n{f.message}" for f in one.failures),
+        )
+        for (module, *_), one in zip(groups, checked)
+    ]
+    await Get(Said, NoticesRequest(request.tool_name, tuple(skipped), tuple(cells)))
     fatal = any(support.fails_on(f.platform) for f in failures)
     return CheckResults(
         [CheckResult(exit_code=int(fatal), stdout=text, stderr="")], checker_name=request.tool_name
@@ -190,4 +249,9 @@ async def check_go(request: GoCheckRequest, today: SupportToday) -> CheckResults
 
 
 def rules() -> Iterable[object]:
-    return (*collect_rules(), *vet.rules(), UnionRule(CheckRequest, GoCheckRequest))
+    return (
+        *collect_rules(),
+        *tests.rules(),
+        *vet.rules(),
+        UnionRule(CheckRequest, GoCheckRequest),
+    )

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from pants.engine.engine_aware import EngineAwareParameter
-from pants.engine.fs import AddPrefix, Digest, DigestSubset, MergeDigests, PathGlobs, RemovePrefix
+from pants.engine.fs import (
+    AddPrefix,
+    Digest,
+    DigestContents,
+    DigestSubset,
+    MergeDigests,
+    PathGlobs,
+    RemovePrefix,
+)
 from pants.engine.platform import Platform as HostPlatform
 from pants.engine.process import FallibleProcessResult, Process
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
 
-from multiarch.backend.c_toolchain import CToolchain, CToolchainRequest
+from multiarch.backend.c_toolchain import SYSROOT, CToolchain, CToolchainRequest
 from multiarch.backend.go_build.binaries import GoBinary
-from multiarch.backend.go_build.compile import PackageSources, PackageSourcesRequest, std_groups_of
+from multiarch.backend.go_build.compile import PackageSources, PackageSourcesRequest
 from multiarch.backend.go_build.graph import ModuleGraph, ModuleGraphRequest, PackageGraph
 from multiarch.backend.go_module.files import (
     MOD_CACHE,
@@ -26,8 +34,9 @@ from multiarch.backend.go_module.files import (
     ModuleInputsRequest,
 )
 from multiarch.backend.go_toolchain import GoToolchain, go_host
-from multiarch.backend.sandbox import SHELL_PATH, ToolProcess, request_json
+from multiarch.backend.sandbox import SHELL_PATH, ToolProcess, request_json, said
 from multiarch.backend.version import stamps_in
+from multiarch.core.c.driver import starts_with_cache
 from multiarch.core.c.program import advice_for
 from multiarch.core.errors import MultiarchError
 from multiarch.core.golang.cgo import (
@@ -37,11 +46,12 @@ from multiarch.core.golang.cgo import (
     environment,
     header_name,
     link_flags,
+    std_layers,
     std_patterns,
 )
 from multiarch.core.golang.packages import Package, closure
 from multiarch.core.golang.settings import BuildSettings
-from multiarch.core.golang.std import GROUPS, std_tags
+from multiarch.core.golang.std import std_tags
 from multiarch.core.stamps import fill
 
 _CACHE = ".std-cache"
@@ -49,7 +59,9 @@ _CACHE = ".std-cache"
 
 @dataclass(frozen=True)
 class GoRootRequest:
-    """A Go distribution that the Go command itself can build with."""
+    """A Go distribution that the Go command itself can build with, and vet with if asked."""
+
+    vet: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,15 +73,15 @@ class GoRoot:
 
 @dataclass(frozen=True)
 class CgoStdRequest(EngineAwareParameter):
-    """The first `groups` groups of std, compiled with cgo, in a cache of the Go command."""
+    """The first layers of std, compiled with cgo, in a cache of the Go command."""
 
     settings: BuildSettings
     options: CgoOptions
-    groups: int
+    layers: int
 
     def debug_hint(self) -> str:
         """Shown beside the rule in the terminal."""
-        return f"{self.settings.platform} group {self.groups}"
+        return f"{self.settings.platform} layer {self.layers}"
 
 
 @dataclass(frozen=True)
@@ -93,16 +105,47 @@ class CgoBuildRequest(EngineAwareParameter):
 
 @dataclass(frozen=True)
 class CgoBuild:
-    """The linked file, and the header of a library; `message` says why there is none."""
+    """The linked file, and the header of a library; `message` says why there is none.
+
+    `note` is for the summary.
+    """
 
     result: FallibleProcessResult
     digest: Digest
     message: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class CgoCheckRequest(EngineAwareParameter):
+    """The packages of this repository in some binaries of one module, to compile and vet.
+
+    The binaries share settings and options; `packages` are import paths, and `needed` those and all
+    that they import.
+    """
+
+    module: str
+    settings: BuildSettings
+    options: CgoOptions
+    packages: tuple[str, ...]
+    needed: tuple[str, ...]
+
+    def debug_hint(self) -> str:
+        """Shown beside the rule in the terminal."""
+        return f"{self.module or '.'} ({self.settings.platform})"
+
+
+@dataclass(frozen=True)
+class CgoCheck:
+    """What does not compile, and what vet complains of, in the Go command's own words."""
+
+    compile: str
+    vet: str
 
 
 @rule(level=LogLevel.DEBUG)
 async def assemble_goroot(
-    _: GoRootRequest, toolchain: GoToolchain, platform: HostPlatform
+    request: GoRootRequest, toolchain: GoToolchain, platform: HostPlatform
 ) -> GoRoot:
     host = go_host(platform)
     tools, include = await MultiGet(
@@ -110,6 +153,8 @@ async def assemble_goroot(
         Get(Digest, DigestSubset(toolchain.tools, PathGlobs(["include/**"]))),
     )
     tools = await Get(Digest, RemovePrefix(tools, "tool"))
+    if request.vet:
+        tools = await Get(Digest, MergeDigests((tools, toolchain.vet)))
     tools, include = await MultiGet(
         Get(Digest, AddPrefix(tools, f"pkg/tool/{host.os}_{host.arch}")),
         Get(Digest, AddPrefix(include, "pkg")),
@@ -140,6 +185,35 @@ def _env(options: CgoOptions, settings: BuildSettings, compiler: CToolchain) -> 
     }
 
 
+def _request(
+    make: str,
+    env: Mapping[str, str],
+    flags: Iterable[str],
+    packages: Iterable[str],
+    mounts: Mapping[str, Digest],
+    *,
+    zig_cache: bool,
+    directory: str = "",
+    file: str = "",
+) -> str:
+    """Write a request of `multiarch.tools.cgo`."""
+    return request_json(
+        {
+            "make": make,
+            "env": env,
+            "flags": list(flags),
+            "packages": list(packages),
+            "directory": directory,
+            "lower": _CACHE if _CACHE in mounts else None,
+            "file": file or None,
+            "mod_cache": MOD_CACHE in mounts,
+            "pkg_config": SYSROOT in mounts,
+            "zig_cache": zig_cache,
+            "output": "_out",
+        }
+    )
+
+
 @rule(desc="Build std with cgo", level=LogLevel.DEBUG)
 async def build_cgo_std(request: CgoStdRequest) -> CgoStd:
     settings, options = request.settings, request.options
@@ -148,29 +222,24 @@ async def build_cgo_std(request: CgoStdRequest) -> CgoStd:
         Get(GoRoot, GoRootRequest()),
     )
     mounts = {**compiler.mounts, ".goroot": goroot.digest}
-    if request.groups > 1:
-        lower = await Get(CgoStd, CgoStdRequest(settings, options, request.groups - 1))
+    if request.layers > 1:
+        lower = await Get(CgoStd, CgoStdRequest(settings, options, request.layers - 1))
         mounts[_CACHE] = lower.cache
-    names = " ".join(GROUPS[request.groups - 1][:3])
     gcflags = f"all={' '.join(settings.gcflags)}" if settings.gcflags else ""
+    packages = std_patterns(request.layers)
     process = await Get(
         Process,
         ToolProcess(
             "multiarch.tools.cgo",
-            request_json(
-                {
-                    "env": _env(options, settings, compiler),
-                    "flags": build_flags(options, settings, gcflags=gcflags),
-                    "packages": std_patterns(GROUPS, request.groups),
-                    "directory": "",
-                    "lower": _CACHE if request.groups > 1 else None,
-                    "file": None,
-                    "mod_cache": False,
-                    "pkg_config": False,
-                    "output": "_out",
-                }
+            _request(
+                "cache",
+                _env(options, settings, compiler),
+                build_flags(options, settings, gcflags=gcflags),
+                packages,
+                mounts,
+                zig_cache=starts_with_cache(settings.platform, options.c),
             ),
-            f"Compile std with cgo for {settings.platform} ({names} ...)",
+            f"Compile std with cgo for {settings.platform} ({packages[-1]})",
             immutable=FrozenDict(mounts),
             output_directories=("_out",),
         ),
@@ -179,7 +248,7 @@ async def build_cgo_std(request: CgoStdRequest) -> CgoStd:
     if result.exit_code != 0:
         raise MultiarchError(
             f"std of {settings.go_version} does not compile with cgo for {settings.platform}:\n"
-            f"{result.stderr.decode(errors='replace').strip()}"
+            f"{said(result)}"
         )
     return CgoStd(await Get(Digest, RemovePrefix(result.output_digest, "_out")))
 
@@ -190,9 +259,10 @@ def source_files(package: Package) -> tuple[str, ...]:
     return (*package.files, *(posixpath.join(package.dir, name) for name in names))
 
 
-async def _sources(binary: GoBinary, packages: list[Package]) -> Digest:
+async def _sources(module: str, packages: Iterable[Package]) -> Digest:
     """Real sources of the packages, what C code of their modules may include, and go.mod's kind."""
-    inputs = await Get(ModuleInputs, ModuleInputsRequest(binary.module))
+    packages = [p for p in packages if p.kind != "std"]
+    inputs = await Get(ModuleInputs, ModuleInputsRequest(module))
     names = ("go.mod", "go.sum", "go.work", "go.work.sum", "modules.txt")
     decisive = await Get(
         Digest, DigestSubset(inputs.skeletons, PathGlobs([f"**/{name}" for name in names]))
@@ -201,33 +271,40 @@ async def _sources(binary: GoBinary, packages: list[Package]) -> Digest:
     with_c = {p.dir for p in packages if p.cgo_files and not p.dir.startswith(f"{MOD_CACHE}/")}
     if with_c:
         # `#include` and `-L${SRCDIR}` may name any directory of the module.
-        skeletons = await Get(ModuleFiles, ModuleFilesRequest(binary.module))
+        skeletons = await Get(ModuleFiles, ModuleFilesRequest(module))
         local = skeletons.local if any("vendor" not in d.split("/") for d in with_c) else ()
         vendored = (f for f in skeletons.vendored if any(f.startswith(f"{d}/") for d in with_c))
         wanted.update(f for f in (*local, *vendored) if f.endswith(C_SUFFIXES))
-        others = [
-            d for d in with_c if binary.module and not f"{d}/".startswith(f"{binary.module}/")
-        ]
+        others = [d for d in with_c if module and not f"{d}/".startswith(f"{module}/")]
         beside = await MultiGet(Get(ModuleFiles, ModuleFilesRequest(d)) for d in sorted(others))
         wanted.update(f for files in beside for f in files.local if f.endswith(C_SUFFIXES))
-    sources = await Get(PackageSources, PackageSourcesRequest(binary.module, tuple(sorted(wanted))))
-    profile = await Get(Digest, PathGlobs([posixpath.join(binary.main, "default.pgo")]))
-    return await Get(Digest, MergeDigests((decisive, sources.digest, profile)))
+    sources = await Get(PackageSources, PackageSourcesRequest(module, tuple(sorted(wanted))))
+    return await Get(Digest, MergeDigests((decisive, sources.digest)))
 
 
 async def _mounts(
-    binary: GoBinary, options: CgoOptions, graph: PackageGraph, needed: tuple[str, ...]
+    module: str,
+    settings: BuildSettings,
+    options: CgoOptions,
+    graph: PackageGraph,
+    needed: tuple[str, ...],
+    *,
+    vet: bool = False,
 ) -> tuple[dict[str, Digest], CToolchain]:
+    """What the Go command works with beside sources, and the C compiler among it."""
     cxx = _cxx(graph.packages[p] for p in needed)
-    compiler, goroot = await MultiGet(
-        Get(CToolchain, CToolchainRequest, _compiler(options, binary.settings, cxx=cxx)),
-        Get(GoRoot, GoRootRequest()),
+    compiler, goroot, inputs = await MultiGet(
+        Get(CToolchain, CToolchainRequest, _compiler(options, settings, cxx=cxx)),
+        Get(GoRoot, GoRootRequest(vet)),
+        Get(ModuleInputs, ModuleInputsRequest(module)),
     )
     mounts = {**compiler.mounts, ".goroot": goroot.digest}
+    if inputs.mod_cache is not None:
+        mounts[MOD_CACHE] = inputs.mod_cache
     # A library is compiled by flags of its own throughout.
     if options.is_program:
-        groups = std_groups_of(graph, needed)[-1] + 1
-        std = await Get(CgoStd, CgoStdRequest(std_settings(binary.settings), options, groups))
+        layers = std_layers(graph.packages, needed)
+        std = await Get(CgoStd, CgoStdRequest(std_settings(settings), options, layers))
         mounts[_CACHE] = std.cache
     return mounts, compiler
 
@@ -240,11 +317,9 @@ async def build_with_cgo(request: CgoBuildRequest) -> CgoBuild:
     graph = modules.of(settings)
     # cgo's own runtime, which no import names, is in every cache of std.
     needed = closure(graph.packages, [request.main, "runtime"])
-    packages = [graph.packages[p] for p in needed if graph.packages[p].kind != "std"]
-    mounts, compiler = await _mounts(binary, options, graph, needed)
-    inputs = await Get(ModuleInputs, ModuleInputsRequest(binary.module))
-    if inputs.mod_cache is not None:
-        mounts[MOD_CACHE] = inputs.mod_cache
+    mounts, compiler = await _mounts(binary.module, settings, options, graph, needed)
+    sources = await _sources(binary.module, (graph.packages[p] for p in needed))
+    profile = await Get(Digest, PathGlobs([posixpath.join(binary.main, "default.pgo")]))
     where = f"{binary.address}: `x_defs`"
     stamps = await stamps_in(value for _, value in binary.x_defs)
     x_defs = fill(binary.x_defs, stamps, where=where)
@@ -253,39 +328,79 @@ async def build_with_cgo(request: CgoBuildRequest) -> CgoBuild:
         Process,
         ToolProcess(
             "multiarch.tools.cgo",
-            request_json(
-                {
-                    "env": _env(options, settings, compiler),
-                    "flags": (
-                        *build_flags(options, settings, gcflags=binary.gcflags_text),
-                        f"-ldflags={ldflags}",
-                    ),
-                    "packages": [binary.pattern],
-                    "directory": binary.module,
-                    "lower": _CACHE if _CACHE in mounts else None,
-                    "file": binary.file_name,
-                    "mod_cache": inputs.mod_cache is not None,
-                    "pkg_config": bool(options.c.sysroot),
-                    "output": "_out",
-                }
+            _request(
+                "file",
+                _env(options, settings, compiler),
+                (
+                    *build_flags(options, settings, gcflags=binary.gcflags_text),
+                    f"-ldflags={ldflags}",
+                ),
+                [binary.pattern],
+                mounts,
+                zig_cache=starts_with_cache(settings.platform, options.c),
+                directory=binary.module,
+                file=binary.file_name,
             ),
             f"Build {binary.address} with cgo",
-            input_digest=await _sources(binary, packages),
+            input_digest=await Get(Digest, MergeDigests((sources, profile))),
             immutable=FrozenDict(mounts),
             output_directories=("_out",),
         ),
     )
     result = await Get(FallibleProcessResult, Process, process)
     if result.exit_code != 0:
-        words = result.stderr.decode(errors="replace").strip()
-        words = words or f"exit code {result.exit_code}"
+        words = said(result)
         words += advice_for(words, options.c, settings.platform)
         return CgoBuild(result, result.output_digest, words)
     files = [binary.file_name]
     if not options.is_program:
         files.append(header_name(binary.file_name))
     digest = await Get(Digest, RemovePrefix(result.output_digest, "_out"))
-    return CgoBuild(result, await Get(Digest, DigestSubset(digest, PathGlobs(files))))
+    return CgoBuild(
+        result,
+        await Get(Digest, DigestSubset(digest, PathGlobs(files))),
+        note=options.resolver_note(needed),
+    )
+
+
+@rule(desc="Check Go packages with cgo", level=LogLevel.DEBUG)
+async def check_with_cgo(request: CgoCheckRequest) -> CgoCheck:
+    settings, options = request.settings, request.options
+    modules = await Get(ModuleGraph, ModuleGraphRequest(request.module))
+    graph = modules.of(settings)
+    mounts, compiler = await _mounts(
+        request.module, settings, options, graph, request.needed, vet=True
+    )
+    process = await Get(
+        Process,
+        ToolProcess(
+            "multiarch.tools.cgo",
+            _request(
+                "check",
+                _env(options, settings, compiler),
+                build_flags(options, settings),
+                request.packages,
+                mounts,
+                zig_cache=starts_with_cache(settings.platform, options.c),
+                directory=request.module,
+            ),
+            f"Check {len(request.packages)} packages of {request.module or '.'} with cgo for "
+            f"{settings.platform}",
+            input_digest=await _sources(
+                request.module, (graph.packages[p] for p in request.needed)
+            ),
+            immutable=FrozenDict(mounts),
+            output_directories=("_out",),
+        ),
+    )
+    result = await Get(FallibleProcessResult, Process, process)
+    if result.exit_code != 0:
+        raise MultiarchError(f"{settings.platform}: packages cannot be checked:\n{said(result)}")
+    contents = await Get(DigestContents, Digest, result.output_digest)
+    texts = {file.path: file.content.decode() for file in contents}
+    words = texts["_out/compile"]
+    words += advice_for(words, options.c, settings.platform)
+    return CgoCheck(words, texts["_out/vet"])
 
 
 def rules() -> Iterable[object]:

@@ -48,16 +48,18 @@ from multiarch.backend.sandbox import SHELL_PATH, ToolProcess, request_json
 from multiarch.core.golang.compile import CWD, Outputs, Plan, compile_plan
 from multiarch.core.golang.packages import Package, closure, package_to_json
 from multiarch.core.golang.shell import script
+from multiarch.core.golang.test_packages import as_compiled, file_stem, plain_path, trim_flags
 
 
 @dataclass(frozen=True)
 class CompileRequest(EngineAwareParameter):
-    """One first-party package of a module, for one variant."""
+    """One first-party package of a module, for one variant; with `tests`, one of its tests."""
 
     module: str
     variant: Variant
     import_path: str
     main_gcflags: tuple[str, ...] = ()
+    tests: bool = False
 
     def debug_hint(self) -> str:
         """Shown beside the rule in the terminal."""
@@ -87,10 +89,14 @@ class CompiledPackage:
 
 @dataclass(frozen=True)
 class ThirdPartyRequest(EngineAwareParameter):
-    """All third-party packages that a module's binaries need, for one variant."""
+    """All third-party packages that a module's binaries need, for one variant.
+
+    With `tests`, those that its tests need: the binaries' own, and a layer of the others.
+    """
 
     module: str
     variant: Variant
+    tests: bool = False
 
     def debug_hint(self) -> str:
         """Shown beside the rule in the terminal."""
@@ -114,7 +120,7 @@ class PackageSources:
 
 def lib(import_path: str, kind: str) -> str:
     """The sandbox path of a package's export data (`x`) or archive (`a`)."""
-    return f"_lib/{import_path}.{kind}"
+    return f"_lib/{file_stem(import_path)}.{kind}"
 
 
 def std_groups_of(graph: PackageGraph, import_paths: Iterable[str]) -> tuple[int, ...]:
@@ -123,11 +129,18 @@ def std_groups_of(graph: PackageGraph, import_paths: Iterable[str]) -> tuple[int
 
 
 def export_paths(graph: PackageGraph, package: Package) -> dict[str, str]:
-    """Where a compile of the package finds each import's export data."""
-    return {
-        i: f"{export_mount(graph.std_groups[i])}/{i}.x" if i in graph.std_groups else lib(i, "x")
-        for i in package.imports
-    }
+    """Where a compile of the package finds each import's export data, by its plain path."""
+
+    def path(imported: str) -> str:
+        group = graph.std_groups.get(imported)
+        return lib(imported, "x") if group is None else f"{export_mount(group)}/{imported}.x"
+
+    return {plain_path(i): path(i) for i in package.imports}
+
+
+_NO_PACKAGES = PackageGraph({}, {}, frozenset())
+# Where a layer finds what the binaries' own layer has.
+_BINARIES = ".third-party"
 
 
 @rule(level=LogLevel.DEBUG)
@@ -162,22 +175,32 @@ def _escape(files: tuple[str, ...]) -> list[str]:
 async def compile_third_party(
     request: ThirdPartyRequest, toolchain: GoToolchain, binaries: AllGoBinaries
 ) -> Layer:
-    modules = await Get(ModuleGraph, ModuleGraphRequest(request.module))
-    settings = request.variant.settings
-    graph = modules.of(settings)
+    module, settings = request.module, request.variant.settings
     mains = {
-        b.main
-        for b in binaries.of_module(request.module)
-        if config_id(b.settings) == config_id(settings)
+        b.main for b in binaries.of_module(module) if config_id(b.settings) == config_id(settings)
     }
+    graph = _NO_PACKAGES
+    if mains:
+        modules = await Get(ModuleGraph, ModuleGraphRequest(module))
+        graph = modules.of(settings)
     roots = [p.import_path for p in graph.packages.values() if p.dir in mains and p.name == "main"]
     needed = [graph.packages[p] for p in closure(graph.packages, roots) if p in graph.layered]
+    below = {}
+    if request.tests:
+        tests = await Get(ModuleGraph, ModuleGraphRequest(module, tests=True))
+        compiled, graph = {p.import_path for p in needed}, tests.of(settings)
+        wanted = closure(graph.packages, graph.test_mains)
+        needed = [graph.packages[p] for p in wanted if p in graph.layered and p not in compiled]
+        if compiled & set(wanted):
+            below[_BINARIES] = await Get(Layer, ThirdPartyRequest(module, request.variant))
+        if below and (not needed or below[_BINARIES].errors):
+            return below[_BINARIES]
     imports = {i for p in needed for i in p.imports}
     groups = std_groups_of(graph, imports)
     sources, *std = await MultiGet(
         Get(
             PackageSources,
-            PackageSourcesRequest(request.module, tuple(f for p in needed for f in p.files)),
+            PackageSourcesRequest(module, tuple(f for p in needed for f in p.files)),
         ),
         *(Get(Layer, StdLayerRequest(std_variant(request.variant), g)) for g in groups),
     )
@@ -188,25 +211,33 @@ async def compile_third_party(
                 "settings": settings_json(settings),
                 "std": None,
                 "packages": [package_to_json(p) for p in needed],
-                "lower": [export_mount(g) for g in groups],
+                "lower": [*map(export_mount, groups), *below],
                 "goroot": ".goroot",
                 "output": "_out",
             }
         ),
-        f"Compile {len(needed)} third-party packages of {request.module or '.'} "
-        f"for {settings.platform}",
+        f"Compile {len(needed)} third-party packages of {'the tests of ' * request.tests}"
+        f"{module or '.'} for {settings.platform}",
         input_digest=sources.digest,
         immutable=FrozenDict(
             {
                 **toolchain_mounts(toolchain),
                 **{export_mount(g): layer.exports for g, layer in zip(groups, std)},
+                **{mount: layer.exports for mount, layer in below.items()},
                 **request.variant.mounts,
             }
         ),
         output_directories=("_out",),
         concurrency=16,
     )
-    return await Get(Layer, LayerProcess(tool))
+    found = await Get(Layer, LayerProcess(tool))
+    if not below or found.errors:
+        return found
+    exports, archives = await MultiGet(
+        Get(Digest, MergeDigests((found.exports, below[_BINARIES].exports))),
+        Get(Digest, MergeDigests((found.archives, below[_BINARIES].archives))),
+    )
+    return Layer(exports, archives)
 
 
 # The sandbox's own path has no place in an error message.
@@ -234,22 +265,27 @@ def plan_script(plan: Plan) -> str:
 
 @rule(desc="Compile a Go package", level=LogLevel.DEBUG)
 async def compile_package(request: CompileRequest, toolchain: GoToolchain) -> CompiledPackage:
-    modules = await Get(ModuleGraph, ModuleGraphRequest(request.module))
+    modules = await Get(ModuleGraph, ModuleGraphRequest(request.module, request.tests))
     settings = request.variant.settings
     graph = modules.of(settings)
     package = graph.packages[request.import_path]
+    generated = graph.test_mains.get(request.import_path)
     direct = [i for i in package.imports if i not in graph.std_groups]
     layered = [i for i in direct if i in graph.layered]
     local = [i for i in direct if i not in layered]
     compiled = await MultiGet(
-        Get(CompiledPackage, CompileRequest(request.module, request.variant, i)) for i in local
+        Get(
+            CompiledPackage,
+            CompileRequest(request.module, request.variant, i, tests=request.tests),
+        )
+        for i in local
     )
     failures = tuple(dict.fromkeys(f for c in compiled for f in c.failures))
     if failures:
         return CompiledPackage(EMPTY_DIGEST, EMPTY_DIGEST, failures)
     digests = [c.export for c in compiled]
     if layered:
-        layer = await Get(Layer, ThirdPartyRequest(request.module, request.variant))
+        layer = await Get(Layer, ThirdPartyRequest(request.module, request.variant, request.tests))
         if layer.errors:
             failure = CompileFailure("third-party packages", str(settings.platform), layer.errors)
             return CompiledPackage(EMPTY_DIGEST, EMPTY_DIGEST, (failure,))
@@ -259,20 +295,24 @@ async def compile_package(request: CompileRequest, toolchain: GoToolchain) -> Co
         digests.append(await Get(Digest, AddPrefix(subset, "_lib")))
     groups = std_groups_of(graph, package.imports)
     sources, *std = await MultiGet(
-        Get(PackageSources, PackageSourcesRequest(request.module, package.files)),
+        Get(
+            PackageSources,
+            PackageSourcesRequest(request.module, () if generated else package.files),
+        ),
         *(Get(Layer, StdLayerRequest(std_variant(request.variant), g)) for g in groups),
     )
     outputs = Outputs(lib(package.import_path, "x"), lib(package.import_path, "a"))
     plan = compile_plan(
-        package,
+        as_compiled(package),
         settings,
         export_paths(graph, package),
         outputs,
-        main_gcflags=request.main_gcflags,
+        main_gcflags=(*request.main_gcflags, *trim_flags(package)),
     )
-    files = await Get(
-        Digest, CreateDigest([*plan_files(plan), FileContent("run.sh", plan_script(plan).encode())])
-    )
+    written = [*plan_files(plan), FileContent("run.sh", plan_script(plan).encode())]
+    if generated:
+        written.append(FileContent(package.files[0], generated.encode()))
+    files = await Get(Digest, CreateDigest(written))
     inputs = await Get(Digest, MergeDigests((sources.digest, files, *digests)))
     result = await Get(
         FallibleProcessResult,

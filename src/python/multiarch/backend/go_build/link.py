@@ -54,10 +54,11 @@ from multiarch.backend.go_build.std import (
     std_variant,
 )
 from multiarch.backend.go_toolchain import GoToolchain, toolchain_mounts
-from multiarch.backend.sandbox import SHELL_PATH, ToolProcess, request_json
+from multiarch.backend.sandbox import SHELL_PATH, ToolProcess, request_json, said
 from multiarch.backend.version import stamps_in
 from multiarch.core.golang.link import LinkRequest, link_plan
 from multiarch.core.golang.packages import Package, closure, problems
+from multiarch.core.golang.test_packages import as_compiled, plain_path
 from multiarch.core.platforms import Platform
 from multiarch.core.stamps import fill
 
@@ -194,9 +195,7 @@ async def preprocess_profile(request: ProfileRequest, toolchain: GoToolchain) ->
 
 
 def _not_built(binary: Binary, result: FallibleProcessResult) -> BuiltBinary:
-    """The exit code decides that a process failed; a killed one leaves no words."""
-    message = result.stderr.decode(errors="replace").strip() or f"exit code {result.exit_code}"
-    return failed_binary(binary, message)
+    return failed_binary(binary, said(result))
 
 
 def failed_binary(binary: Binary, message: str) -> BuiltBinary:
@@ -220,8 +219,40 @@ def _archive(graph: PackageGraph, import_path: str) -> str:
     return lib(import_path, "a")
 
 
+@dataclass(frozen=True)
+class LinkProgramRequest(EngineAwareParameter):
+    """A main package of a module to compile, with all it needs, and to link.
+
+    `file` is the program's name and `what` names it for people. `tests` says that the main
+    package is that of tests.
+    """
+
+    module: str
+    variant: Variant
+    main: str
+    file: str
+    what: str
+    main_gcflags: tuple[str, ...] = ()
+    gcflags_text: str = ""
+    ldflags: tuple[str, ...] = ()
+    x_defs: tuple[tuple[str, str], ...] = ()
+    tests: bool = False
+
+    def debug_hint(self) -> str:
+        """Shown beside the rule in the terminal."""
+        return self.what
+
+
+@dataclass(frozen=True)
+class LinkedProgram:
+    """The linked file, not yet verified; or what did not compile."""
+
+    failures: tuple[CompileFailure, ...]
+    result: FallibleProcessResult | None = None
+
+
 async def _third_party(
-    graph: PackageGraph, binary: GoBinary, variant: Variant, needed: Iterable[str]
+    graph: PackageGraph, request: LinkProgramRequest, needed: Iterable[str]
 ) -> dict[str, Digest]:
     """Mount the archives of each third-party module that a link needs.
 
@@ -236,7 +267,7 @@ async def _third_party(
         mount = _module_mount(graph.packages[path])
         if mount in files:
             files[mount].append(f"{path}.a")
-    layer = await Get(Layer, ThirdPartyRequest(binary.module, variant))
+    layer = await Get(Layer, ThirdPartyRequest(request.module, request.variant, request.tests))
     digests = await MultiGet(
         Get(Digest, DigestSubset(layer.archives, PathGlobs(names))) for names in files.values()
     )
@@ -278,7 +309,7 @@ async def verified_binary(
 
 
 @rule(desc="Build a Go binary", level=LogLevel.DEBUG)
-async def build_binary(request: BuildBinaryRequest, toolchain: GoToolchain) -> BuiltBinary:
+async def build_binary(request: BuildBinaryRequest) -> BuiltBinary:
     binary = request.binary
     modules, profile = await MultiGet(
         Get(ModuleGraph, ModuleGraphRequest(binary.module)),
@@ -294,50 +325,83 @@ async def build_binary(request: BuildBinaryRequest, toolchain: GoToolchain) -> B
         built = await Get(CgoBuild, CgoBuildRequest(binary, main.import_path))
         if built.message:
             return failed_binary(binary, built.message)
-        return await verified_binary(
+        verified = await verified_binary(
             binary,
             built.digest,
             built.result.metadata,
             cgo=binary.cgo.c.linkage,
             kind=binary.cgo.link_mode,
         )
+        return replace(verified, linkage="; ".join(filter(None, (verified.linkage, built.note))))
     settings = replace(binary.settings, pgo=PGO_FILE if profile.digest else None)
-    variant = Variant(settings, profile.digest)
-    needed = closure(graph.packages, [main.import_path, "runtime"])
+    stamps = await stamps_in(value for _, value in binary.x_defs)
+    linked = await Get(
+        LinkedProgram,
+        LinkProgramRequest(
+            module=binary.module,
+            variant=Variant(settings, profile.digest),
+            main=main.import_path,
+            file=binary.file_name,
+            what=str(binary.address),
+            main_gcflags=binary.main_gcflags,
+            gcflags_text=binary.gcflags_text,
+            ldflags=binary.ldflags,
+            x_defs=fill(binary.x_defs, stamps, where=f"{binary.address}: `x_defs`"),
+        ),
+    )
+    return await finished_binary(binary, linked)
+
+
+async def finished_binary(binary: Binary, linked: LinkedProgram) -> BuiltBinary:
+    """Verify what was linked, or say what failed; a helper of rules."""
+    result = linked.result
+    if result is None:
+        return BuiltBinary(binary, EMPTY_DIGEST, failures=linked.failures)
+    if result.exit_code != 0:
+        return _not_built(binary, result)
+    return await verified_binary(binary, result.output_digest, result.metadata)
+
+
+@rule(desc="Link a Go program", level=LogLevel.DEBUG)
+async def link_program(request: LinkProgramRequest, toolchain: GoToolchain) -> LinkedProgram:
+    variant = request.variant
+    modules = await Get(ModuleGraph, ModuleGraphRequest(request.module, request.tests))
+    graph = modules.of(variant.settings)
+    needed = closure(graph.packages, [request.main, "runtime"])
     local = [p for p in needed if p not in graph.std_groups and p not in graph.layered]
     compiled = await MultiGet(
         Get(
             CompiledPackage,
             CompileRequest(
-                binary.module,
+                request.module,
                 variant,
                 p,
-                binary.main_gcflags if p == main.import_path else (),
+                request.main_gcflags if p == request.main else (),
+                request.tests,
             ),
         )
         for p in local
     )
     failures = tuple(dict.fromkeys(f for c in compiled for f in c.failures))
     if failures:
-        return BuiltBinary(binary, EMPTY_DIGEST, failures=failures)
-    third_party = await _third_party(graph, binary, variant, needed)
+        return LinkedProgram(failures)
+    third_party = await _third_party(graph, request, needed)
     groups = std_groups_of(graph, needed)
     std = await MultiGet(
         Get(Layer, StdLayerRequest(std_variant(variant), group)) for group in groups
     )
-    stamps = await stamps_in(value for _, value in binary.x_defs)
     plan = link_plan(
         LinkRequest(
-            main=main,
-            packages=[graph.packages[p] for p in needed],
-            archives={p: _archive(graph, p) for p in needed},
-            output=binary.file_name,
-            ldflags=binary.ldflags,
-            x_defs=fill(binary.x_defs, stamps, where=f"{binary.address}: `x_defs`"),
-            gcflags_text=binary.gcflags_text,
-            pgo_name="default.pgo" if profile.digest else "",
+            main=graph.packages[request.main],
+            packages=[as_compiled(graph.packages[p]) for p in needed],
+            archives={plain_path(p): _archive(graph, p) for p in needed},
+            output=request.file,
+            ldflags=request.ldflags,
+            x_defs=request.x_defs,
+            gcflags_text=request.gcflags_text,
+            pgo_name="default.pgo" if variant.profile else "",
         ),
-        settings,
+        variant.settings,
     )
     files = await Get(
         Digest, CreateDigest([*plan_files(plan), FileContent("run.sh", plan_script(plan).encode())])
@@ -347,20 +411,18 @@ async def build_binary(request: BuildBinaryRequest, toolchain: GoToolchain) -> B
         FallibleProcessResult,
         Process(
             RUN_SCRIPT,
-            description=f"Link {binary.address}",
+            description=f"Link {request.what}",
             input_digest=inputs,
             immutable_input_digests={
                 **toolchain_mounts(toolchain),
                 **{archive_mount(g): layer.archives for g, layer in zip(groups, std)},
                 **third_party,
             },
-            env={**settings.env, "GOROOT": "", "PATH": SHELL_PATH},
-            output_files=(binary.file_name,),
+            env={**variant.settings.env, "GOROOT": "", "PATH": SHELL_PATH},
+            output_files=(request.file,),
         ),
     )
-    if result.exit_code != 0:
-        return _not_built(binary, result)
-    return await verified_binary(binary, result.output_digest, result.metadata)
+    return LinkedProgram((), result)
 
 
 def rules() -> Iterable[object]:

@@ -17,7 +17,7 @@ from multiarch.backend.go_toolchain import GoToolchain, toolchain_mounts
 from multiarch.backend.sandbox import ToolProcess, request_json
 from multiarch.core.errors import MultiarchError
 from multiarch.core.golang.settings import BuildSettings
-from multiarch.core.golang.std import GROUPS, std_tags
+from multiarch.core.golang.std import lower_groups, patterns_of, std_tags
 
 PGO_FILE = "_pgo/profile"
 
@@ -113,14 +113,14 @@ async def build_layer(request: LayerProcess) -> Layer:
 async def build_std(request: StdLayerRequest, toolchain: GoToolchain) -> Layer:
     settings = request.variant.settings
     lower = await MultiGet(
-        Get(Layer, StdLayerRequest(request.variant, group)) for group in range(request.group)
+        Get(Layer, StdLayerRequest(request.variant, group)) for group in lower_groups(request.group)
     )
     mounts = {
         **toolchain_mounts(toolchain, goroot=True),
         **{export_mount(n): layer.exports for n, layer in enumerate(lower)},
         **request.variant.mounts,
     }
-    patterns = GROUPS[request.group]
+    patterns = patterns_of(request.group)
     names = " ".join(patterns[:3]) + (" ..." if len(patterns) > 3 else "")
     tool = ToolProcess(
         "multiarch.tools.layer",
@@ -129,7 +129,7 @@ async def build_std(request: StdLayerRequest, toolchain: GoToolchain) -> Layer:
                 "settings": settings_json(settings),
                 "std": {"patterns": patterns},
                 "packages": [],
-                "lower": [export_mount(n) for n in range(request.group)],
+                "lower": [export_mount(n) for n in lower_groups(request.group)],
                 "goroot": ".goroot",
                 "output": "_out",
             }

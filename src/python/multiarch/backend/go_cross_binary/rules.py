@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from pants.base.specs import Specs
-from pants.base.specs_parser import SpecsParser
 from pants.build_graph.address import Address
 from pants.core.goals.package import BuiltPackage, BuiltPackageArtifact, PackageFieldSet
 from pants.core.goals.run import RunFieldSet, RunInSandboxBehavior, RunRequest
-from pants.engine.fs import AddPrefix, Digest, GlobMatchErrorBehavior
+from pants.engine.env_vars import EnvironmentVars, EnvironmentVarsRequest
+from pants.engine.fs import AddPrefix, Digest
 from pants.engine.internals.native_engine import EMPTY_DIGEST
-from pants.engine.internals.options_parsing import _Options
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import (
     AllTargets,
@@ -32,9 +31,10 @@ from pants.engine.unions import UnionMembership, UnionRule
 from pants.util.logging import LogLevel
 
 from multiarch.backend.c_target_types import BinaryPlatformField
+from multiarch.backend.command_line import CommandLine, NamedToRun, NamedToRunField
 from multiarch.backend.go_build.binaries import GoBinary, GoBinaryRequest
 from multiarch.backend.go_build.compile import CompileFailure
-from multiarch.backend.go_build.graph import ModuleGraph, ModuleGraphRequest
+from multiarch.backend.go_build.graph import ModuleGraph, ModuleGraphRequest, PackageGraph
 from multiarch.backend.go_build.link import BuildBinaryRequest, BuiltBinary, main_package
 from multiarch.backend.go_cross_binary.target_types import (
     ExcludeField,
@@ -42,19 +42,26 @@ from multiarch.backend.go_cross_binary.target_types import (
     GoBinaryPlatformField,
     GoCrossBinaryPlatformTarget,
     GoCrossBinaryTarget,
+    LinkModeField,
+    NamedGoCrossBinaryPlatformTarget,
     PlatformOverridesField,
     PlatformsField,
 )
 from multiarch.backend.go_module.target_types import GoSourcesSourcesField
 from multiarch.backend.platforms import PlatformMatrix, SupportToday
-from multiarch.backend.summary import Delivery, DeliveryRequest, Notices, NoticesRequest
+from multiarch.backend.summary import DeliveryRequest, NoticesRequest, Said
+from multiarch.core.emulation import qemu_settings
 from multiarch.core.errors import MultiarchError
+from multiarch.core.golang.cgo import PROGRAM_MODES
 from multiarch.core.golang.failures import report
 from multiarch.core.golang.ownership import MODULE_FILES_NAME
 from multiarch.core.golang.packages import closure
 from multiarch.core.platforms import Platform, PlatformError, host_platform
+from multiarch.core.report import ReportCell
 from multiarch.core.summary import Notice
 from multiarch.core.support import Support
+from multiarch.tools.engines.host import EngineMissing, Host
+from multiarch.tools.launcher import launcher
 
 
 class GenerateBinariesRequest(GenerateTargetsRequest):
@@ -87,8 +94,13 @@ def platform_targets(
     platforms: PlatformMatrix,
     union_membership: UnionMembership,
     platform_target: type[Target],
+    named_target: type[Target] | None = None,
+    named: NamedToRun | None = None,
 ) -> GeneratedTargets:
-    """Generate one target per platform of the matrix, with what `overrides` says of each."""
+    """Generate one target per platform of the matrix, with what `overrides` says of each.
+
+    `named_target` is for those that `pants run` names.
+    """
     generator, address = request.generator, request.template_address
     where = str(address)
     try:
@@ -101,7 +113,11 @@ def platform_targets(
     return GeneratedTargets(
         generator,
         [
-            platform_target(
+            (
+                named_target
+                if named_target and named and named.has(address, str(platform))
+                else platform_target
+            )(
                 {
                     **request.template,
                     **overrides.get(platform, {}),
@@ -121,7 +137,15 @@ async def generate_binaries(
     platforms: PlatformMatrix,
     union_membership: UnionMembership,
 ) -> GeneratedTargets:
-    return platform_targets(request, platforms, union_membership, GoCrossBinaryPlatformTarget)
+    named = await Get(NamedToRun)
+    return platform_targets(
+        request,
+        platforms,
+        union_membership,
+        GoCrossBinaryPlatformTarget,
+        NamedGoCrossBinaryPlatformTarget,
+        named,
+    )
 
 
 @dataclass(frozen=True)
@@ -131,11 +155,12 @@ class SourceOwners:
     packages: dict[str, Address]
     others: dict[str, Address]
     modules: dict[str, Address]
+    tests: dict[str, Address]
 
 
 @rule(level=LogLevel.DEBUG)
 async def map_source_owners(targets: AllTargets) -> SourceOwners:
-    packages, others, modules = {}, {}, {}
+    packages, others, modules, tests = {}, {}, {}, {}
     for target in targets:
         if target.has_field(GoSourcesSourcesField):
             name = target.address.generated_name or ""
@@ -147,9 +172,33 @@ async def map_source_owners(targets: AllTargets) -> SourceOwners:
                 modules[base] = target.address
             elif kind == "files":
                 others[directory] = target.address
+            elif kind == "tests":
+                tests[directory] = target.address
             elif not kind:
                 packages[directory] = target.address
-    return SourceOwners(packages, others, modules)
+    return SourceOwners(packages, others, modules, tests)
+
+
+def owners_of(
+    graph: PackageGraph, module: str, roots: Iterable[str], owners: SourceOwners
+) -> set[Address]:
+    """The targets that hold the sources of some packages and of all that they import."""
+    found: set[Address] = set()
+    if module in owners.modules:
+        found.add(owners.modules[module])
+    for path in closure(graph.packages, roots):
+        package = graph.packages[path]
+        if package.kind == "std":
+            continue
+        if package.dir in owners.packages:
+            found.add(owners.packages[package.dir])
+        for file in package.embed_files:
+            directory = posixpath.dirname(posixpath.join(package.dir, file))
+            while directory and directory not in owners.others:
+                directory = posixpath.dirname(directory)
+            if directory in owners.others:
+                found.add(owners.others[directory])
+    return found
 
 
 @dataclass(frozen=True)
@@ -177,21 +226,7 @@ async def infer_binary_dependencies(
     main = main_package(graph, binary)
     if main is None:
         return InferredDependencies([])
-    found: dict[Address, None] = {}
-    if binary.module in owners.modules:
-        found[owners.modules[binary.module]] = None
-    for path in closure(graph.packages, [main.import_path]):
-        package = graph.packages[path]
-        if package.kind == "std":
-            continue
-        if package.dir in owners.packages:
-            found[owners.packages[package.dir]] = None
-        for file in package.embed_files:
-            directory = posixpath.dirname(posixpath.join(package.dir, file))
-            while directory and directory not in owners.others:
-                directory = posixpath.dirname(directory)
-            if directory in owners.others:
-                found[owners.others[directory]] = None
+    found = owners_of(graph, binary.module, [main.import_path], owners)
     return InferredDependencies(sorted(found))
 
 
@@ -215,10 +250,13 @@ class RunBinaryFieldSet(RunFieldSet):
 
     @classmethod
     def opt_out(cls, target: Target) -> bool:
-        """Leave out what this host cannot run natively."""
+        """Leave out libraries, and what is for another kind of machine, unless it is named."""
+        if target[LinkModeField].value not in PROGRAM_MODES:
+            return True
         wanted = Platform.parse(target[GoBinaryPlatformField].value or "")
         here = host_platform(host.system(), host.machine())
-        return (wanted.os, wanted.arch) != (here.os, here.arch)
+        is_foreign = (wanted.os, wanted.arch) != (here.os, here.arch)
+        return is_foreign and not target.has_field(NamedToRunField)
 
 
 class GoBuildFailed(MultiarchError):
@@ -241,9 +279,10 @@ class FailureReportRequest:
 
 @dataclass(frozen=True)
 class FailureReport:
-    """Each failure once, with its platforms."""
+    """Each failure once, with its platforms; `cells` are for the page about the run."""
 
     failures: tuple[CompileFailure, ...]
+    cells: tuple[ReportCell, ...]
 
 
 @dataclass(frozen=True)
@@ -254,13 +293,8 @@ class RequestedBinaries:
 
 
 @rule(level=LogLevel.DEBUG)
-async def requested_binaries(options: _Options) -> RequestedBinaries:
-    specs = SpecsParser().parse_specs(
-        options.options.specs,
-        description_of_origin="the command line",
-        unmatched_glob_behavior=GlobMatchErrorBehavior.ignore,
-    )
-    targets = await Get(FilteredTargets, Specs, specs)
+async def requested_binaries(command_line: CommandLine) -> RequestedBinaries:
+    targets = await Get(FilteredTargets, Specs, command_line.specs)
     return RequestedBinaries(
         tuple(t.address for t in targets if t.has_field(GoBinaryPlatformField))
     )
@@ -272,7 +306,18 @@ async def report_failures(request: FailureReportRequest) -> FailureReport:
     built = await MultiGet(
         Get(BuiltBinary, BuildBinaryRequest(b)) for b in binaries if b.module == request.module
     )
-    return FailureReport(tuple(dict.fromkeys(f for b in built for f in b.failures)))
+    cells = (
+        ReportCell(
+            "binary",
+            str(b.binary.address.maybe_convert_to_target_generator()),
+            str(b.binary.platform),
+            "failed",
+            log="\n\n".join(f"{f.import_path}:\n{f.message}" for f in b.failures),
+        )
+        for b in built
+        if b.failures
+    )
+    return FailureReport(tuple(dict.fromkeys(f for b in built for f in b.failures)), tuple(cells))
 
 
 def deactivated(support: Support, address: Address, platform: Platform) -> tuple[Notice, ...]:
@@ -292,7 +337,7 @@ async def not_packaged(built: BuiltBinary) -> BuiltPackage:
     notices = tuple(
         Notice("experimental", f.import_path, f.platform, f.message) for f in built.failures
     )
-    await Get(Notices, NoticesRequest(notices))
+    await Get(Said, NoticesRequest(str(built.binary.address), notices))
     return BuiltPackage(EMPTY_DIGEST, ())
 
 
@@ -302,8 +347,9 @@ async def packaged_binary(built: BuiltBinary, support: Support) -> BuiltPackage:
     digest, _ = await MultiGet(
         Get(Digest, AddPrefix(built.digest, posixpath.dirname(binary.output_path))),
         Get(
-            Delivery,
+            Said,
             DeliveryRequest(
+                binary.address,
                 "binary",
                 str(binary.address.maybe_convert_to_target_generator()),
                 str(binary.platform),
@@ -322,7 +368,7 @@ async def package_binary(field_set: PackageBinaryFieldSet, today: SupportToday) 
     support = today.support
     platform = Platform.parse(field_set.platform.value or "")
     if skipped := deactivated(support, field_set.address, platform):
-        await Get(Notices, NoticesRequest(skipped))
+        await Get(Said, NoticesRequest(str(field_set.address), skipped))
         return BuiltPackage(EMPTY_DIGEST, ())
     binary = await Get(GoBinary, GoBinaryRequest(field_set.address))
     built = await Get(BuiltBinary, BuildBinaryRequest(binary))
@@ -333,6 +379,7 @@ async def package_binary(field_set: PackageBinaryFieldSet, today: SupportToday) 
         # every failure once with all its platforms.
         requested = await Get(RequestedBinaries)
         found = await Get(FailureReport, FailureReportRequest(binary.module, requested.addresses))
+        await Get(Said, NoticesRequest(f"the programs of {binary.module or '.'}", (), found.cells))
         fatal = [f for f in found.failures if support.fails_on(Platform.parse(f.platform))]
         raise failed(fatal or built.failures)
     return await packaged_binary(built, support)
@@ -340,11 +387,22 @@ async def package_binary(field_set: PackageBinaryFieldSet, today: SupportToday) 
 
 @rule(level=LogLevel.DEBUG)
 async def run_binary(field_set: RunBinaryFieldSet) -> RunRequest:
-    binary = await Get(GoBinary, GoBinaryRequest(field_set.address))
+    binary, environment = await MultiGet(
+        Get(GoBinary, GoBinaryRequest(field_set.address)),
+        Get(EnvironmentVars, EnvironmentVarsRequest(("PATH",))),
+    )
+    try:
+        before = launcher(Host(environment, {}, timeout=0, network=False), binary.platform)
+    except EngineMissing as error:
+        raise MultiarchError(f"{binary.address} cannot run here: {error}") from error
     built = await Get(BuiltBinary, BuildBinaryRequest(binary))
     if built.failures:
         raise failed(built.failures)
-    return RunRequest(digest=built.digest, args=(posixpath.join("{chroot}", binary.file_name),))
+    return RunRequest(
+        digest=built.digest,
+        args=(*before, posixpath.join("{chroot}", binary.file_name)),
+        extra_env=qemu_settings(binary.platform),
+    )
 
 
 def rules() -> Iterable[object]:

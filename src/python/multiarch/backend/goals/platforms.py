@@ -20,7 +20,7 @@ from multiarch.backend.image.target_types import ImagePlatformField
 from multiarch.backend.platforms import PlatformMatrix
 from multiarch.core.emulation import is_native
 from multiarch.core.go_ports import PORTS
-from multiarch.core.platform_report import PlatformRow, as_data, as_json, as_text
+from multiarch.core.platform_report import PlatformRow, as_data, as_html, as_json, as_text
 from multiarch.core.platforms import Platform, host_platform
 from multiarch.core.support import Support
 from multiarch.tools.engines import buildah
@@ -33,6 +33,7 @@ class ReportFormat(Enum):
     TEXT = "text"
     JSON = "json"
     YAML = "yaml"
+    HTML = "html"
 
 
 class PlatformsSubsystem(LineOriented, GoalSubsystem):
@@ -140,6 +141,8 @@ async def show_platforms(
     with subsystem.line_oriented(console) as print_line:
         if subsystem.format is ReportFormat.JSON:
             print_line(as_json(here, rows))
+        elif subsystem.format is ReportFormat.HTML:
+            print_line(as_html(here, rows))
         elif subsystem.format is ReportFormat.YAML:
             print_line(yaml.safe_dump(as_data(here, rows), sort_keys=False).rstrip())
         else:

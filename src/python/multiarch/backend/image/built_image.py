@@ -55,6 +55,12 @@ class BuiltImage:
         return found
 
     @property
+    def slug(self) -> str:
+        """The platform for file names; with the version of windows, of which a list has several."""
+        version = self.descriptor["platform"].get("os.version", "")
+        return f"{self.platform.slug}-{version}" if version else self.platform.slug
+
+    @property
     def size(self) -> int:
         """The compressed size of all its layers, in bytes."""
         return sum(int(layer["size"]) for layer in json.loads(self.metadata)["layers"])

@@ -18,18 +18,27 @@ from pants.engine.fs import (
 )
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import Target
+from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
 
+from multiarch.backend.command_line import NamedToRunField
 from multiarch.backend.image.assembly import build_platform
 from multiarch.backend.image.built_image import BuildImageRequest, BuiltImage
-from multiarch.backend.image.target_types import ImagePlatformField, NamedToRunField
-from multiarch.backend.sandbox import ToolSources, ToolSourcesRequest, request_json
+from multiarch.backend.image.target_types import ImagePlatformField
+from multiarch.backend.pins import WHEELS
+from multiarch.backend.sandbox import (
+    ToolSources,
+    ToolSourcesRequest,
+    Wheel,
+    WheelRequest,
+    request_json,
+)
 from multiarch.core.errors import MultiarchError
 from multiarch.core.platforms import Platform
 
 # Puts the tool's sources first on the path, and runs it with the rest as its arguments.
 _START = (
-    "import runpy, sys; sys.path.insert(0, sys.argv[1]); sys.argv[:] = sys.argv[2:]; "
+    "import runpy, sys; sys.path[:0] = sys.argv[1].split(':'); sys.argv[:] = sys.argv[2:]; "
     "runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)"
 )
 
@@ -53,11 +62,15 @@ class RunImageFieldSet(RunFieldSet):
 
 @dataclass(frozen=True)
 class LocalToolRequest:
-    """One of `multiarch.tools`, to run on this machine with the user's own environment."""
+    """One of `multiarch.tools`, to run on this machine with the user's own environment.
+
+    `wheels` names pinned wheels to put on its path.
+    """
 
     module: str
     request: str
     files: Digest
+    wheels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,6 +79,7 @@ class LocalTool:
 
     digest: Digest
     argv: tuple[str, ...]
+    immutable: FrozenDict[str, Digest] = FrozenDict()
 
 
 @rule(level=LogLevel.DEBUG)
@@ -76,8 +90,16 @@ async def local_tool(request: LocalToolRequest) -> LocalTool:
         Get(Digest, CreateDigest([FileContent("request.json", request.request.encode())])),
     )
     digest = await Get(Digest, MergeDigests((tools, written, request.files)))
-    start = (sys.executable, "-ISB", "-c", _START)
-    return LocalTool(digest, (*start, "{chroot}/.tools", request.module, "{chroot}/request.json"))
+    argv = (sys.executable, "-ISB", "-c", _START, "{chroot}/.tools:{chroot}/.wheels")
+    immutable: dict[str, Digest] = {}
+    if request.wheels:
+        wheels = await MultiGet(
+            Get(Wheel, WheelRequest(name, next(iter(WHEELS[name])))) for name in request.wheels
+        )
+        immutable[".wheels"] = await Get(Digest, MergeDigests(wheel.digest for wheel in wheels))
+    return LocalTool(
+        digest, (*argv, request.module, "{chroot}/request.json"), FrozenDict(immutable)
+    )
 
 
 @rule(level=LogLevel.DEBUG)

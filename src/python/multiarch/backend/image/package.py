@@ -17,7 +17,7 @@ from multiarch.backend.image.built_image import BuildImageRequest, BuiltImage
 from multiarch.backend.image.target_types import ImagePlatformField
 from multiarch.backend.platforms import SupportToday
 from multiarch.backend.relocation import Relocated, RelocateRequest
-from multiarch.backend.summary import Delivery, DeliveryRequest, Notices, NoticesRequest
+from multiarch.backend.summary import DeliveryRequest, NoticesRequest, Said
 from multiarch.core.platforms import Platform
 from multiarch.core.summary import Notice
 
@@ -35,13 +35,13 @@ class PackageImageFieldSet(PackageFieldSet):
 async def package_image(field_set: PackageImageFieldSet, today: SupportToday) -> BuiltPackage:
     wanted = Platform.parse(field_set.platform.value or "")
     if skipped := deactivated(today.support, field_set.address, wanted):
-        await Get(Notices, NoticesRequest(skipped))
+        await Get(Said, NoticesRequest(str(field_set.address), skipped))
         return BuiltPackage(EMPTY_DIGEST, ())
     built = await Get(BuiltImage, BuildImageRequest(field_set.address))
     address = built.address
     if built.skipped:
         notice = Notice("left out", str(address), str(built.platform), built.skipped)
-        await Get(Notices, NoticesRequest((notice,)))
+        await Get(Said, NoticesRequest(str(address), (notice,)))
         return BuiltPackage(EMPTY_DIGEST, ())
     path = posixpath.join(
         address.spec_path, address.target_name, built.platform.path, f"{address.target_name}.tar"
@@ -49,8 +49,9 @@ async def package_image(field_set: PackageImageFieldSet, today: SupportToday) ->
     moved, _ = await MultiGet(
         Get(Relocated, RelocateRequest(built.digest, "image.tar", path)),
         Get(
-            Delivery,
+            Said,
             DeliveryRequest(
+                address,
                 "image",
                 str(address.maybe_convert_to_target_generator()),
                 str(built.platform),

@@ -9,7 +9,6 @@ from multiarch.backend.image import (
     bases,
     context,
     local,
-    named,
     package,
     registry_bases,
     runs,
@@ -18,5 +17,5 @@ from multiarch.backend.image import (
 
 
 def rules() -> Iterable[object]:
-    modules = (targets, bases, registry_bases, context, named, assembly, runs, package, local)
+    modules = (targets, bases, registry_bases, context, assembly, runs, package, local)
     return tuple(rule for module in modules for rule in module.rules())

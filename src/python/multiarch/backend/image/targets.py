@@ -22,6 +22,7 @@ from pants.util.logging import LogLevel
 
 from multiarch.backend.c_cross_binary.target_types import CCrossBinaryTarget
 from multiarch.backend.c_target_types import BinaryPlatformField
+from multiarch.backend.command_line import NamedToRun
 from multiarch.backend.go_cross_binary.target_types import (
     ExcludeField,
     GoCrossBinaryTarget,
@@ -29,7 +30,6 @@ from multiarch.backend.go_cross_binary.target_types import (
 )
 from multiarch.backend.image.bases import ImageBases, ImageBasesRequest
 from multiarch.backend.image.built_image import image_target
-from multiarch.backend.image.named import NamedToRun
 from multiarch.backend.image.target_types import (
     ImageBinariesField,
     ImageDependenciesField,
@@ -113,14 +113,13 @@ async def generate_images(
     except PlatformError as error:
         raise InvalidFieldException(str(error)) from error
     # `run :image` picks the host's platform, as the others cannot be run; one that is named can.
-    named = (await Get(NamedToRun)).names
-    place = address.spec_path, address.target_name
+    named = await Get(NamedToRun)
     return GeneratedTargets(
         generator,
         [
             (
                 NamedImagePlatformTarget
-                if (*place, str(platform)) in named
+                if named.has(address, str(platform))
                 else MultiarchImagePlatformTarget
             )(
                 {**request.template, ImagePlatformField.alias: str(platform)},

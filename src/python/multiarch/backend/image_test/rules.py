@@ -25,6 +25,7 @@ from pants.engine.fs import (
     PathGlobs,
     Snapshot,
 )
+from pants.engine.internals.session import RunId
 from pants.engine.process import (
     FallibleProcessResult,
     Process,
@@ -64,6 +65,7 @@ from multiarch.backend.image_test.target_types import (
 from multiarch.backend.sandbox import ToolProcess, request_json
 from multiarch.backend.subsystems.multiarch_engine import MultiarchEngineSubsystem
 from multiarch.backend.subsystems.multiarch_image_test import MultiarchImageTestSubsystem
+from multiarch.backend.summary import NoticesRequest, Said, tested_cell
 from multiarch.core.structure_test.results import Result, is_failed, junit_xml, report
 from multiarch.tools.engines.host import MISSING_EXIT_CODE
 from multiarch.tools.image_commands import FAILED_EXIT_CODE
@@ -249,7 +251,7 @@ def parsed(text: str) -> list[Result]:
 
 @rule(desc="Test an image", level=LogLevel.DEBUG)
 async def test_image(
-    batch: ImageTestRequest.Batch[ImageTestFieldSet, Any], options: TestSubsystem
+    batch: ImageTestRequest.Batch[ImageTestFieldSet, Any], options: TestSubsystem, run_id: RunId
 ) -> TestResult:
     field_set = batch.single_element
     address = field_set.address
@@ -285,6 +287,8 @@ async def test_image(
     checked = await Get(FallibleProcessResult, Process, process)
     if checked.exit_code != 0:
         text = checked.stderr.decode(errors="replace").strip() + "\n"
+        cell = tested_cell(address, built.platform, checked.metadata, run_id, failure=text)
+        await Get(Said, NoticesRequest(f"the tests {address}", (), (cell,)))
         return shown_result(field_set, options, text, True, checked.metadata, None)
     contents = {
         f.path: f.content.decode() for f in await Get(DigestContents, Digest, checked.output_digest)
@@ -311,6 +315,8 @@ async def test_image(
     xml = FileContent(f"{address.path_safe_spec}.xml", junit_xml(str(address), results))
     reports = await Get(Snapshot, CreateDigest([xml])) if options.report else None
     text, failed = report(title, results), is_failed(results)
+    cell = tested_cell(address, built.platform, run, run_id, failure=text if failed else "")
+    await Get(Said, NoticesRequest(f"the tests {address}", (), (cell,)))
     return shown_result(field_set, options, text, failed, run, reports)
 
 

@@ -24,6 +24,7 @@ from pants.engine.target import AllUnexpandedTargets, FieldSet
 from pants.util.logging import LogLevel
 
 from multiarch.backend.go_build.binaries import GoBinary, GoBinaryRequest
+from multiarch.backend.go_build.cgo import source_files
 from multiarch.backend.go_build.compile import (
     PackageSources,
     PackageSourcesRequest,
@@ -142,7 +143,10 @@ async def analyse_atomics(request: AnalyseAtomicsRequest) -> AnalysedAtomics:
     std = {p.import_path for p in needed if p.kind == "std"}
     groups = std_groups_of(graph, std)
     sources, tool, *layers = await MultiGet(
-        Get(PackageSources, PackageSourcesRequest(module, tuple(f for p in own for f in p.files))),
+        Get(
+            PackageSources,
+            PackageSourcesRequest(module, tuple(f for p in own for f in source_files(p))),
+        ),
         Get(HostTool, HostToolRequest("atomicalign")),
         *(Get(Layer, StdLayerRequest(std_variant(Variant(settings)), g)) for g in groups),
     )

@@ -40,9 +40,10 @@ from multiarch.backend.manifest_list.target_types import (
 from multiarch.backend.platforms import PlatformMatrix
 from multiarch.backend.relocation import Relocated, RelocateRequest
 from multiarch.backend.sandbox import ToolProcess, request_json
-from multiarch.backend.summary import Delivery, DeliveryRequest, Notices, NoticesRequest
+from multiarch.backend.summary import DeliveryRequest, NoticesRequest, Said
 from multiarch.backend.version import stamps_in
 from multiarch.core.errors import MultiarchError
+from multiarch.core.oci.names import parse_tag
 from multiarch.core.platforms import Platform
 from multiarch.core.stamps import fill, fill_text
 from multiarch.core.summary import Notice
@@ -170,7 +171,7 @@ async def build_manifest_list(
     annotations: Mapping[str, str] = target[AnnotationsField].value or {}
     stamps, where = await stamps_in((*written, *annotations.values())), f"{address}: `tags`"
     repository = target[RepositoryField].value or ""
-    tags = [fill_text(tag, stamps, where=where).replace("+", "_") for tag in written]
+    tags = [parse_tag(fill_text(tag, stamps, where=where), where=where) for tag in written]
     request_ = {
         "address": str(address),
         "format": target[ManifestListFormatField].value,
@@ -234,11 +235,11 @@ async def package_manifest_list(field_set: PackageManifestListFieldSet) -> Built
     built = await Get(BuiltManifestList, BuildManifestListRequest(address))
     if built.skipped:
         notice = Notice("left out", str(address), "", built.skipped)
-        await Get(Notices, NoticesRequest((*built.without, notice)))
+        await Get(Said, NoticesRequest(str(address), (*built.without, notice)))
         return BuiltPackage(EMPTY_DIGEST, ())
     name = address.target_name
     directory = posixpath.join(address.spec_path, name)
-    tars = [f"{directory}/{name}-{image.platform.slug}.tar" for image in built.images]
+    tars = [f"{directory}/{name}-{image.slug}.tar" for image in built.images]
     moved = await MultiGet(
         Get(Relocated, RelocateRequest(built.digest, "layout", f"{directory}/{name}.oci")),
         *(
@@ -248,12 +249,12 @@ async def package_manifest_list(field_set: PackageManifestListFieldSet) -> Built
     )
     size = sum(image.size for image in built.images)
     missing = ", ".join(sorted({notice.platform for notice in built.without}))
-    digest, _, _ = await MultiGet(
+    digest, _ = await MultiGet(
         Get(Digest, MergeDigests(part.digest for part in moved)),
-        Get(Notices, NoticesRequest(built.without)),
         Get(
-            Delivery,
+            Said,
             DeliveryRequest(
+                address,
                 "list",
                 str(address),
                 f"{len(built.images)} platforms",
@@ -261,6 +262,7 @@ async def package_manifest_list(field_set: PackageManifestListFieldSet) -> Built
                 built.index_digest.removeprefix("sha256:"),
                 built.runs,
                 f"without {missing}" if missing else "",
+                built.without,
             ),
         ),
     )

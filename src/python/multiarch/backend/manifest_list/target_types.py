@@ -13,6 +13,8 @@ from pants.engine.target import (
 )
 from pants.util.strutil import help_text
 
+from multiarch.backend.image.target_types import ImageNamesField
+
 
 class ManifestListImagesField(SpecialCasedDependencies):
     """The images of the list."""
@@ -31,7 +33,12 @@ class RepositoryField(StringField):
     """The repository that the tags are in."""
 
     alias = "repository"
-    help = "The repository of the list's name, such as `registry.example.com/team/hello`."
+    help = help_text(
+        """
+        The repository of the list's name, such as `registry.example.com/team/hello`, to which
+        `pants publish` publishes the list and its images. Without it, they are not published.
+        """
+    )
 
 
 class ListTagsField(StringSequenceField):
@@ -81,6 +88,7 @@ class ManifestListTarget(Target):
         ManifestListImagesField,
         RepositoryField,
         ListTagsField,
+        ImageNamesField,
         AnnotationsField,
         ManifestListFormatField,
         ManifestListDependenciesField,

@@ -25,6 +25,7 @@ from multiarch.backend.release.target_types import (
     ReleaseMembersField,
 )
 from multiarch.backend.sandbox import request_json
+from multiarch.backend.subsystems.multiarch_publish import MultiarchPublishSubsystem
 from multiarch.core.errors import MultiarchError, did_you_mean
 from multiarch.core.release.publication import MARKERS
 from multiarch.tools.release_store import PROTOCOLS, protocol
@@ -47,7 +48,9 @@ class PublishReleaseFieldSet(PublishFieldSet):
 
 @rule(desc="Publish a release", level=LogLevel.DEBUG)
 async def publish_release(
-    request: PublishReleaseRequest, environment: CompleteEnvironmentVars
+    request: PublishReleaseRequest,
+    environment: CompleteEnvironmentVars,
+    options: MultiarchPublishSubsystem,
 ) -> PublishProcesses:
     field_set = request.field_set
     address, markers = field_set.address, field_set.markers.value or ()
@@ -75,6 +78,7 @@ async def publish_release(
                         "version": built.version,
                         "destination": destination,
                         "markers": list(markers),
+                        "dry_run": options.dry_run,
                     }
                 ),
                 PROTOCOLS[protocol(destination)],

@@ -35,7 +35,7 @@ from multiarch.backend.relocation import Relocated, RelocateRequest
 from multiarch.backend.sandbox import ToolProcess, request_json
 from multiarch.backend.subsystems.multiarch import MultiarchSubsystem
 from multiarch.backend.subsystems.multiarch_release import MultiarchReleaseSubsystem
-from multiarch.backend.summary import Delivery, DeliveryRequest, Notices, NoticesRequest
+from multiarch.backend.summary import DeliveryRequest, NoticesRequest, Said
 from multiarch.backend.version import SourceVersionRequest
 from multiarch.core.errors import MultiarchError, bullets
 from multiarch.core.release.layout import SHA256SUMS, check_unique, sbom_path, side_files
@@ -254,15 +254,15 @@ async def package_release(field_set: PackageReleaseFieldSet) -> BuiltPackage:
     built = await demanded_release(address)
     if built.problem:
         notice = Notice("left out", str(address), "", f"{address}: {built.problem}")
-        await Get(Notices, NoticesRequest((notice,)))
+        await Get(Said, NoticesRequest(str(address), (notice,)))
         return BuiltPackage(EMPTY_DIGEST, ())
     path = posixpath.join(address.spec_path, address.target_name, built.version)
-    digest, _, _ = await MultiGet(
+    digest, _ = await MultiGet(
         Get(Digest, AddPrefix(built.digest, path)),
-        Get(Notices, NoticesRequest(built.notices)),
         Get(
-            Delivery,
+            Said,
             DeliveryRequest(
+                address,
                 "release",
                 str(address),
                 f"{built.artefacts} artefacts",
@@ -270,6 +270,7 @@ async def package_release(field_set: PackageReleaseFieldSet) -> BuiltPackage:
                 built.sums,
                 built.runs,
                 built.version,
+                built.notices,
             ),
         ),
     )

@@ -140,6 +140,17 @@ class MultiarchSubsystem(Subsystem):
             """
         ),
     )
+    report_file = StrOption(
+        default="",
+        help=softwrap(
+            """
+            Where `package`, `check` and `test` write a page about the run: targets by platforms
+            with state, time, size and digest, the log of each failure, and a time line
+            (`"dist/multiarch.html"`). Sizes are compared with the page that is there. Empty
+            means no page.
+            """
+        ),
+    )
     goproxy = StrOption(
         default="",
         help=softwrap(

@@ -1,10 +1,11 @@
-"""The programs `cc` and `c++` of a sandbox: shell scripts around a compiler.
+"""The programs `cc`, `c++` and `ar` of a sandbox: shell scripts around a compiler.
 
 They are called by the Go command, by their names alone, so that no path of the sandbox is in a key
 of Go's own cache. They find everything else beside themselves:
 
 * `.zig`: the unpacked `ziglang` wheel;
-* `.crt`: the C library and start-up code that zig made before, see `multiarch.tools.c_runtime`;
+* `.crt`: the C library and start-up code that zig made before, see `multiarch.tools.c_runtime`; for
+  windows and darwin, where zig links by itself, it is a cache of zig's that holds them;
 * `.sysroot`: further headers and libraries.
 """
 
@@ -18,9 +19,10 @@ from multiarch.core.c.options import COptions
 from multiarch.core.c.zig import ZigTarget
 from multiarch.core.platforms import Platform
 
-# Where the scripts are, and their names: the Go command finds them on its PATH.
+# Where the scripts are, and their names: the Go command finds them on its PATH. It knows no other
+# name for the archiver than `ar`.
 FOLDER = ".cc"
-CC, CXX = "multiarch-cc", "multiarch-c++"
+CC, CXX, AR = "multiarch-cc", "multiarch-c++", "ar"
 
 _HEAD = """\
 #!/bin/sh
@@ -57,8 +59,16 @@ done
 exec "$root/.zig/ziglang/zig" {driver} {flags} -nostdlib -rtlib=none $(cat "$root/.crt/flags") \\
     "$root/.crt/before"/* "$@" {libraries} "$root/.crt/after"/*
 """
+# Stripped, as what is in the cache: with debug information it would be made again, and zig makes
+# none for these systems anyway.
 _ZIG_WHOLE_LINK = """\
-compile "$@" {libraries}
+compile "$@" {libraries} -s
+"""
+_ZIG_AR = """\
+exec "$root/.zig/ziglang/zig" ar "$@"
+"""
+_GCC_AR = """\
+exec {program} "$@"
 """
 _GCC = """\
 exec {program} {flags} "-ffile-prefix-map=$root=." "$@"
@@ -68,9 +78,18 @@ exec {program} {flags} "-ffile-prefix-map=$root=." "$@"
 _PARTS = ("c", "c++", "dl", "m", "pthread", "resolv", "rt", "stdc++", "util")
 
 
-def uses_runtime(platform: Platform) -> bool:
-    """Whether zig's C library is made beforehand for a platform; elsewhere zig links by itself."""
-    return platform.os == "linux"
+# Where zig keeps what it makes, and the cache that it begins with, if there is one.
+ZIG_CACHE, ZIG_CACHE_BEFORE = ".zig-cache", ".crt"
+
+
+def links_alone(platform: Platform) -> bool:
+    """Whether zig links by itself, with a cache that it begins with, and not by our own line."""
+    return platform.os != "linux"
+
+
+def starts_with_cache(platform: Platform, options: COptions) -> bool:
+    """Whether a process gets a cache of zig's to begin with."""
+    return options.compiler == "zig" and links_alone(platform)
 
 
 def _sysroot(sysroot: str, triple: str) -> tuple[str, str]:
@@ -99,7 +118,7 @@ def zig_driver(
         "libraries": libraries,
         "dropped": " | ".join(dropped),
     }
-    link = _ZIG_LINK if uses_runtime(platform) else _ZIG_WHOLE_LINK
+    link = _ZIG_WHOLE_LINK if links_alone(platform) else _ZIG_LINK
     return _HEAD + (_ZIG + link).format(**values)
 
 
@@ -109,6 +128,17 @@ def gcc_driver(program: str, platform: Platform, options: COptions) -> str:
     if options.sysroot:
         flags += ' "--sysroot=$root/.sysroot"'
     return _HEAD + _GCC.format(program=shlex.quote(program), flags=flags)
+
+
+def zig_archiver() -> str:
+    """The script that puts objects into a library with zig."""
+    return _HEAD + _ZIG_AR
+
+
+def gcc_archiver(program: str) -> str:
+    """The same with a program of the host."""
+    # The folder of this script is first on PATH, and so is not searched for the program.
+    return _HEAD + 'PATH=${PATH#"$root/.cc:"}\n' + _GCC_AR.format(program=shlex.quote(program))
 
 
 def runtime_flags(linkmode: str, options: COptions) -> tuple[str, ...]:

@@ -63,6 +63,16 @@ def cxx_of(program: str) -> str:
     return f"{head}g++{tail}" if found else program
 
 
+def archiver_of(program: str) -> str:
+    """The archiver beside a C compiler: `x-ar` for `x-gcc`, whatever its version.
+
+    >>> archiver_of("aarch64-linux-gnu-gcc-12")
+    'aarch64-linux-gnu-ar'
+    """
+    head, found, _ = program.rpartition("gcc")
+    return f"{head}ar" if found else "ar"
+
+
 def multiarch_triple(platform: Platform) -> str:
     """Debian's name of a platform in the paths of its libraries; empty where it has none.
 

@@ -6,7 +6,7 @@ import re
 import shlex
 from collections.abc import Sequence
 
-from multiarch.core.c.driver import CC, FOLDER
+from multiarch.core.c.driver import CC, FOLDER, ZIG_CACHE, ZIG_CACHE_BEFORE, starts_with_cache
 from multiarch.core.c.options import COptions
 from multiarch.core.platforms import Platform
 
@@ -24,6 +24,11 @@ def compile_script(
         f'export PATH="$PWD/{FOLDER}:$PATH" HOME="$PWD/.home" TMPDIR="$PWD/.tmp"',
         'export ZIG_GLOBAL_CACHE_DIR="$PWD/.zig-cache" ZIG_LOCAL_CACHE_DIR="$PWD/.zig-cache"',
         "mkdir -p .home .tmp _objects _out",
+        *(
+            [f"cp -r {ZIG_CACHE_BEFORE}/. {ZIG_CACHE}; chmod -R u+w {ZIG_CACHE}"]
+            if starts_with_cache(platform, options)
+            else []
+        ),
     ]
     objects = []
     for n, source in enumerate(sources):
@@ -42,9 +47,11 @@ _MISSING = (
     re.compile(r"unable to find library -l([\w.+-]+)"),
 )
 _FRAMEWORK = re.compile(
-    r"unable to find framework ['\"]([^'\"]+)['\"]|framework not found:? '?([\w.]+)"
+    r"unable to find (?:system )?framework ['\"]([^'\"]+)['\"]|framework not found:? '?([\w.]+)"
 )
 _HEADER = re.compile(r"fatal error: '?([^':]+)'?(?: file not found|: No such file or directory)")
+
+_NO_PKG_CONFIG = '"pkg-config": executable file not found'
 
 
 def advice_for(output: str, options: COptions, platform: Platform) -> str:
@@ -81,5 +88,10 @@ def advice_for(output: str, options: COptions, platform: Platform) -> str:
         lines.append(
             f"There is no header {', '.join(headers)}. Put it beside the sources, or give a "
             "sysroot that has it ([c-toolchain].sysroots)."
+        )
+    if _NO_PKG_CONFIG in output:
+        lines.append(
+            "The program pkg-config, which reads the sysroot's .pc files, is not on this machine. "
+            "Install it (Debian: the package pkgconf)."
         )
     return "".join(f"\n{line}" for line in lines)

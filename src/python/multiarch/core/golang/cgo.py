@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 
 from multiarch.core.c.driver import CC, CXX, with_flags
 from multiarch.core.c.options import COptions
 from multiarch.core.errors import MultiarchError
+from multiarch.core.golang.packages import Package, closure
 from multiarch.core.golang.settings import BuildSettings
+from multiarch.core.golang.std import GROUPS
 from multiarch.core.platforms import Platform
 
 # cmd/go, internal/platform/supported.go (RaceDetectorSupported) of Go 1.27; riscv64 since 1.26.
@@ -22,7 +24,8 @@ _SHARED = (
     *("linux/riscv64", "linux/s390x", "darwin/amd64", "darwin/arm64"),
     *("windows/386", "windows/amd64", "windows/arm64"),
 )
-LINK_MODES = ("exe", "pie", "c-shared", "c-archive")
+PROGRAM_MODES = ("exe", "pie")
+LINK_MODES = (*PROGRAM_MODES, "c-shared", "c-archive")
 
 # Files that C code of a module may include or link, wherever in the module they are.
 C_SUFFIXES = (
@@ -49,6 +52,15 @@ class CgoOptions:
     link_mode: str = "exe"
     race: bool = False
 
+    def resolver_note(self, needed: Container[str]) -> str:
+        """Say which of these packages of std do without the C library, and so work otherwise."""
+        replaced = [
+            f"{name} ({tag})"
+            for name, tag in (("net", "netgo"), ("os/user", "osusergo"))
+            if tag in self.tags and name in needed
+        ]
+        return f"without the C library: {', '.join(replaced)}" if replaced else ""
+
     @property
     def tags(self) -> tuple[str, ...]:
         """The build tags it needs: glibc looks names up in libraries that a static file lacks."""
@@ -58,7 +70,7 @@ class CgoOptions:
     @property
     def is_program(self) -> bool:
         """Whether the result is started by itself."""
-        return self.link_mode in ("exe", "pie")
+        return self.link_mode in PROGRAM_MODES
 
 
 def check(options: CgoOptions, platform: Platform, *, where: str) -> None:
@@ -180,6 +192,25 @@ def build_flags(
     )
 
 
-def std_patterns(groups: Sequence[tuple[str, ...]], count: int) -> tuple[str, ...]:
-    """What of std is compiled beforehand, with cgo's own runtime, for the first groups of std."""
-    return ("runtime/cgo", *(p for group in groups[:count] for p in group))
+# std with cgo, cut as `core.golang.std` cuts it. `net` is what a program with C mostly needs of the
+# group of net/http, and a tenth of its work.
+_GROUPS = (
+    ("runtime/cgo", *GROUPS[0]),
+    ("net", *GROUPS[1]),
+    *GROUPS[2:],
+)
+
+
+def std_patterns(count: int) -> tuple[str, ...]:
+    """What of std the first `count` layers hold."""
+    return tuple(p for group in _GROUPS[:count] for p in group)
+
+
+def std_layers(packages: Mapping[str, Package], needed: Iterable[str]) -> int:
+    """How many layers hold all that is needed of std; `packages` is a graph with its roots."""
+    left = {p for p in needed if packages[p].kind == "std"}
+    for count in range(1, len(_GROUPS)):
+        left -= set(closure(packages, _GROUPS[count - 1]))
+        if not left:
+            return count
+    return len(_GROUPS)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from multiarch.core.platforms import Platform
@@ -48,6 +49,27 @@ def split_layer_errors(text: str) -> dict[str, str]:
     found = {"": parts[0].strip()} if parts[0].strip() else {}
     found.update(zip(parts[1::2], (message.strip() for message in parts[2::2])))
     return found
+
+
+_POSITION = re.compile(r"(?:\./)?([^\s:]+\.\w+):\d+")
+
+
+def split_vet(text: str, packages: Mapping[str, str]) -> dict[str, str]:
+    """Take apart what `go vet` says of several packages, by the files it names: path to message.
+
+    `packages` maps directories to import paths. Older versions of Go write headings, too. What
+    names no file belongs to the line before it, or to the empty path.
+    """
+    found: dict[str, list[str]] = {}
+    path = ""
+    for line in text.splitlines():
+        if line.startswith("# "):
+            continue
+        match = _POSITION.match(line.removeprefix("vet: "))
+        if match:
+            path = packages.get(posixpath.dirname(match.group(1)), path)
+        found.setdefault(path, []).append(line)
+    return {path: "\n".join(lines) for path, lines in found.items()}
 
 
 def render_check(

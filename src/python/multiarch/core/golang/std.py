@@ -49,6 +49,24 @@ GROUPS: tuple[tuple[str, ...], ...] = (
     ("std",),
 )
 
+# What tests need besides: a group of its own on all but the last, which would be all of std.
+TEST_PATTERNS: tuple[str, ...] = (
+    *("net/http/httptest", "testing/fstest", "testing/internal/testdeps", "testing/iotest"),
+    *("testing/quick", "testing/slogtest", "testing/synctest"),
+)
+TEST_GROUP = len(GROUPS)
+
+
+def patterns_of(group: int) -> tuple[str, ...]:
+    """What a group is the closure of."""
+    return TEST_PATTERNS if group == TEST_GROUP else GROUPS[group]
+
+
+def lower_groups(group: int) -> range:
+    """The groups whose packages a group leaves out."""
+    return range(TEST_GROUP - 1 if group == TEST_GROUP else group)
+
+
 # What a graph must list for the groups of its std packages to be known.
 GROUP_ROOTS: tuple[str, ...] = tuple(p for group in GROUPS[:-1] for p in group)
 
@@ -76,4 +94,13 @@ def group_of(packages: Mapping[str, Package]) -> dict[str, int]:
     for path, package in packages.items():
         if package.kind == "std":
             groups.setdefault(path, len(GROUPS) - 1)
+    return groups
+
+
+def groups_for_tests(packages: Mapping[str, Package]) -> dict[str, int]:
+    """The same for a graph of tests, which lists TEST_PATTERNS too."""
+    groups = group_of(packages)
+    for path in closure(packages, TEST_PATTERNS):
+        if groups.get(path) == len(GROUPS) - 1:
+            groups[path] = TEST_GROUP
     return groups

@@ -42,7 +42,8 @@ def atomics_request(
             {
                 "Path": package.import_path,
                 "Files": [
-                    f"{package.dir}/{name}" if package.dir else name for name in package.go_files
+                    f"{package.dir}/{name}" if package.dir else name
+                    for name in (*package.go_files, *package.cgo_files)
                 ],
                 "ImportMap": dict(package.import_map),
                 "GoVersion": language(package, settings),

@@ -168,6 +168,8 @@ func (c *checker) read(path string, names []string, renamed map[string]string, v
 		Importer:  resolver{c, renamed},
 		Sizes:     c.sizes,
 		GoVersion: version,
+		// What C declares is not known, and no atomic word.
+		FakeImportC: true,
 		Error: func(err error) {
 			if first == nil {
 				first = err

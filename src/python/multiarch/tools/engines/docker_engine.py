@@ -76,7 +76,7 @@ class Docker:
             self.take_layer(made[0], request["diff_ids"])
         except docker.errors.APIError as error:
             if "exec format error" in str(error):
-                raise _no_emulator(platform) from None
+                raise no_emulator(platform) from None
             raise RunError(f"the Docker engine says: {error.explanation or error}") from None
         finally:
             if container is not None:
@@ -118,7 +118,7 @@ class Docker:
             log = self.work / "output"
             log.write_bytes(container.logs())
             if "exec format error" in log.read_text(errors="replace").lower():
-                raise _no_emulator(platform)
+                raise no_emulator(platform)
             raise RunError(failure(log, code))
 
     def take_layer(self, image: Any, diff_ids: Sequence[str]) -> None:
@@ -164,7 +164,7 @@ class DockerContainer:
             code = self.last.wait(timeout=timeout)["StatusCode"]
         except docker.errors.APIError as error:
             if "exec format error" in str(error):
-                raise _no_emulator(self.platform) from None
+                raise no_emulator(self.platform) from None
             raise RunError(f"the Docker engine says: {error.explanation or error}") from None
         except requests.exceptions.RequestException:
             self.last.kill()
@@ -176,7 +176,7 @@ class DockerContainer:
             for name in ("stdout", "stderr")
         )
         if code != 0 and "exec format error" in stderr.lower():
-            raise _no_emulator(self.platform)
+            raise no_emulator(self.platform)
         return Outcome(code, stdout, stderr)
 
     def remove(self) -> None:
@@ -187,7 +187,8 @@ class DockerContainer:
             self.docker.remove(image)
 
 
-def _no_emulator(platform: Platform) -> EngineMissing:
+def no_emulator(platform: Platform) -> EngineMissing:
+    """The error of an engine whose machine cannot run a platform's programs."""
     return EngineMissing(
         f"the Docker engine cannot run programs for `{platform}`: nothing is registered for it in "
         "the engine's binfmt_misc. An administrator of the engine's machine registers QEMU "

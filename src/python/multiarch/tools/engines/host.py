@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from multiarch.core.emulation import how_to_install, is_native, is_registered, qemu_names
 from multiarch.core.errors import MultiarchError
@@ -66,6 +67,24 @@ class Host:
     def platform(self) -> Platform:
         """The host's own platform."""
         return host_platform(platform.system(), platform.machine())
+
+
+def secret_file(host: Host, mount: Mapping[str, Any]) -> Path | None:
+    """The file of a secret that a RUN mounts; None where it is missing and may be.
+
+    Raises RunError that says how to name its file.
+    """
+    file = host.secrets.get(mount["id"])
+    if file is not None and Path(file).is_file():
+        return Path(file)
+    if not mount["required"]:
+        return None
+    known = ", ".join(sorted(host.secrets)) or "none"
+    found = f"its file {file} is not there" if file else f"there are: {known}"
+    raise RunError(
+        f"it needs the secret {mount['id']!r}; {found}. Name its file in "
+        f'`[multiarch-engine] secrets`, such as {{"{mount["id"]}": "/path/to/file"}}.'
+    )
 
 
 def is_static(program: str) -> bool:

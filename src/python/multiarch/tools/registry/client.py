@@ -6,10 +6,12 @@ Source: OCI distribution-spec; distribution's token authentication specification
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Collection, Mapping
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, Callable
+from urllib.parse import urljoin, urlsplit
 
 import requests
 from requests.auth import AuthBase
@@ -18,7 +20,13 @@ from requests.utils import get_environ_proxies
 from multiarch.core.oci.challenge import Challenge, parse_challenges
 from multiarch.core.oci.retries import ATTEMPTS, LONGEST_WAIT, is_retried, wait_before
 from multiarch.tools.registry.credentials import Credentials, config_file, find_credentials
-from multiarch.tools.registry.transport import TIMEOUT, RegistryError, RegistrySettings, session
+from multiarch.tools.registry.transport import (
+    PUSH_TIMEOUT,
+    TIMEOUT,
+    RegistryError,
+    RegistrySettings,
+    session,
+)
 
 _USER_AGENT = "pants-multiarch"
 # How much of an answer that reports an error is read, in bytes.
@@ -27,6 +35,14 @@ _ERROR_SIZE = 8192
 
 class Unauthorized(RegistryError):
     """Says that a registry wants (other) credentials, and where they are looked for."""
+
+
+class Passing(RegistryError):
+    """Says what failed once and may succeed later, and the pause that the registry asks for."""
+
+    def __init__(self, registry: str, problem: str, retry_after: str | None = None) -> None:
+        super().__init__(f"{registry}: {problem}")
+        self.registry, self.problem, self.retry_after = registry, problem, retry_after
 
 
 class Attempts:
@@ -62,7 +78,7 @@ class _Header(AuthBase):
 
 
 class Client:
-    """Sends requests to one registry."""
+    """Sends requests to one registry, from any number of threads."""
 
     def __init__(self, registry: str, settings: RegistrySettings) -> None:
         self.registry, self.settings = registry, settings
@@ -70,6 +86,7 @@ class Client:
         self.session = session(settings)
         # The Authorization header by scope.
         self.headers: dict[str, str] = {}
+        self.lock = threading.Lock()
 
     def send(
         self,
@@ -79,42 +96,76 @@ class Client:
         scope: str,
         expected: Collection[int],
         headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
         attempts: Attempts | None = None,
     ) -> requests.Response:
-        """Send one request, and return an answer with an expected status; its body is not read.
+        """Send one request, and return an answer with an expected status.
 
         `scope` says what the request needs the right to (`repository:NAME:pull`). Failures that
-        may pass are tried again, counted by `attempts`. Raises RegistryError, or Unauthorized.
+        may pass are tried again, counted by `attempts`. The body of an answer to GET, or of an
+        error, is not read. Raises RegistryError, or Unauthorized.
         """
-        url = self.address + path
         attempts = attempts or Attempts(f"{self.registry}: {method} {path}")
-        challenged = False
         while True:
-            response = self.try_once(method, url, attempts, self.headers.get(scope, ""), headers)
-            if response is None:
-                continue
+            try:
+                return self.once(
+                    method, path, scope=scope, expected=expected, what=attempts.what,
+                    headers=headers, body=None if body is None else lambda: body,
+                )  # fmt: skip
+            except Passing as failure:
+                attempts.failed(failure.problem, failure.retry_after)
+
+    def once(
+        self,
+        method: str,
+        where: str,
+        *,
+        scope: str,
+        expected: Collection[int],
+        what: str,
+        headers: Mapping[str, str] | None = None,
+        body: Callable[[], Any] | None = None,
+    ) -> requests.Response:
+        """Send one request to a path or a whole address, and authenticate when asked to.
+
+        `body` makes the request's body, anew for each time that it is sent. Raises Passing for a
+        failure that may pass, else RegistryError.
+        """
+        url = urljoin(self.address, where)
+        # Some registries take blobs at another host, by an address that is right enough.
+        ours = urlsplit(url).netloc == urlsplit(self.address).netloc
+        challenged = not ours
+        while True:
+            authorization = self.headers.get(scope, "") if ours else ""
+            data = body() if body is not None else None
+            try:
+                response = self.exchange(method, url, authorization, headers, data)
+            finally:
+                if data is not None and hasattr(data, "close"):
+                    data.close()
             if response.status_code in expected:
-                return response
-            problem = describe(response)
+                unread = method == "GET" or (response.status_code >= 400 and method != "HEAD")
+                return response if unread else _whole(response)
             if response.status_code == 401 and not challenged:
                 challenged = True
                 text = response.headers.get("WWW-Authenticate", "")
-                self.headers[scope] = self.authorize(parse_challenges(text), scope, problem)
+                problem = describe(response)
+                self.renew(scope, authorization, parse_challenges(text), problem)
                 continue
+            problem = describe(response)
             if response.status_code in (401, 403):
                 raise self.unauthorized(scope, problem)
-            raise RegistryError(f"{attempts.what} failed: {problem}")
+            raise RegistryError(f"{what} failed: {problem}")
 
-    def try_once(
+    def exchange(
         self,
         method: str,
         url: str,
-        attempts: Attempts,
         authorization: str,
         headers: Mapping[str, str] | None = None,
-        data: Mapping[str, str] | None = None,
-    ) -> requests.Response | None:
-        """Send a request; None after the pause that a failure which may pass asks for."""
+        data: Any = None,
+    ) -> requests.Response:
+        """Send a request; raises Passing for an answer, or none, that may be another one later."""
         try:
             response = self.session.request(
                 method,
@@ -126,7 +177,9 @@ class Client:
                 auth=_Header(authorization),
                 proxies=get_environ_proxies(url),
                 stream=True,
-                timeout=TIMEOUT,
+                # An address that is good for GET alone would be followed.
+                allow_redirects=method != "HEAD",
+                timeout=PUSH_TIMEOUT if data is not None else TIMEOUT,
             )  # fmt: skip
         except requests.exceptions.SSLError as error:
             raise RegistryError(
@@ -135,12 +188,18 @@ class Client:
                 "certificate; a registry without TLS is named in `insecure`."
             ) from None
         except requests.exceptions.RequestException as error:
-            attempts.failed(reason(error))
-            return None
+            raise Passing(self.registry, reason(error)) from None
         if is_retried(response.status_code):
-            attempts.failed(describe(response), response.headers.get("Retry-After"))
-            return None
+            raise Passing(self.registry, describe(response), response.headers.get("Retry-After"))
         return response
+
+    def renew(
+        self, scope: str, refused: str, challenges: Collection[Challenge], problem: str
+    ) -> None:
+        """Authenticate, unless another thread has done so since `refused` was sent."""
+        with self.lock:
+            if self.headers.get(scope, "") == refused:
+                self.headers[scope] = self.authorize(challenges, scope, problem)
 
     def authorize(self, challenges: Collection[Challenge], scope: str, problem: str) -> str:
         """The Authorization header that meets one of the challenges; raises Unauthorized."""
@@ -155,22 +214,25 @@ class Client:
     def token(self, challenge: Challenge, scope: str, credentials: Credentials | None) -> str:
         """Fetch a token from where the registry says; without credentials, one for everybody."""
         realm = challenge.parameters.get("realm", "")
-        asked = {"scope": challenge.parameters.get("scope", scope)}
+        asked: dict[str, Any] = {"scope": challenge.parameters.get("scope") or scope.split()}
         if "service" in challenge.parameters:
             asked["service"] = challenge.parameters["service"]
         attempts = Attempts(f"{self.registry}: fetching a token from {realm!r}")
+        method, url, header, form = "GET", realm, "", None
+        if credentials is not None and credentials.identity_token:
+            method, form = "POST", {
+                **asked, "grant_type": "refresh_token", "client_id": _USER_AGENT,
+                "refresh_token": credentials.identity_token,
+            }  # fmt: skip
+        else:
+            url = requests.Request("GET", realm, params=asked).prepare().url or realm
+            header = basic(credentials) if credentials is not None else ""
         response = None
         while response is None:
-            if credentials is not None and credentials.identity_token:
-                form = {
-                    **asked, "grant_type": "refresh_token", "client_id": _USER_AGENT,
-                    "refresh_token": credentials.identity_token,
-                }  # fmt: skip
-                response = self.try_once("POST", realm, attempts, "", data=form)
-            else:
-                url = requests.Request("GET", realm, params=asked).prepare().url or realm
-                header = basic(credentials) if credentials is not None else ""
-                response = self.try_once("GET", url, attempts, header)
+            try:
+                response = self.exchange(method, url, header, data=form)
+            except Passing as failure:
+                attempts.failed(failure.problem, failure.retry_after)
         if response.status_code in (400, 401, 403):
             raise self.unauthorized(scope, describe(response), credentials)
         if response.status_code != 200:
@@ -186,7 +248,8 @@ class Client:
         self, scope: str, problem: str, credentials: Credentials | None = None
     ) -> Unauthorized:
         """The error that says which registry wants what, and where it was looked for."""
-        _, repository, right = scope.split(":")
+        _, repository, rights = scope.split()[0].split(":")
+        right = rights.rpartition(",")[2]
         environment = self.settings.environment
         file = config_file(environment)
         if credentials is None:
@@ -209,6 +272,17 @@ def basic(credentials: Credentials) -> str:
 
     text = f"{credentials.username}:{credentials.password}"
     return "Basic " + base64.b64encode(text.encode()).decode()
+
+
+def _whole(response: requests.Response) -> requests.Response:
+    """Read a short answer to its end, so that its connection serves the next request."""
+    try:
+        response.raw.read(_ERROR_SIZE, decode_content=False)
+        response.raw.release_conn()
+    except Exception:
+        # Its status and headers are all that is asked for.
+        response.close()
+    return response
 
 
 def describe(response: requests.Response) -> str:

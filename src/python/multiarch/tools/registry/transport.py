@@ -19,6 +19,8 @@ from multiarch.core.errors import MultiarchError
 
 # Seconds to connect, and between two pieces of an answer.
 TIMEOUT = (15, 60)
+# The same where something is sent: a registry answers when it has stored it.
+PUSH_TIMEOUT = (15, 300)
 # Where Docker Hub answers, which names itself otherwise.
 _API_HOSTS = {"docker.io": "registry-1.docker.io"}
 

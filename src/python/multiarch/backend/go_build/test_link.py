@@ -1,0 +1,94 @@
+"""Test binaries: what `go test -c` makes, from the compile graph of binaries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pants.engine.engine_aware import EngineAwareParameter
+from pants.engine.internals.native_engine import EMPTY_DIGEST
+from pants.engine.rules import Get, collect_rules, rule
+from pants.util.logging import LogLevel
+
+from multiarch.backend.go_build.compile import CompileFailure
+from multiarch.backend.go_build.graph import ModuleGraph, ModuleGraphRequest, PackageGraph
+from multiarch.backend.go_build.link import (
+    BuiltBinary,
+    LinkedProgram,
+    LinkProgramRequest,
+    finished_binary,
+)
+from multiarch.backend.go_build.std import Variant
+from multiarch.backend.go_build.tests import GoTest
+from multiarch.core.golang.packages import problems
+from multiarch.core.golang.test_packages import X_DEFS, package_under_test
+
+
+@dataclass(frozen=True)
+class BuildTestRequest(EngineAwareParameter):
+    """The tests of a package on one platform, to compile, link and verify."""
+
+    test: GoTest
+
+    def debug_hint(self) -> str:
+        """Shown beside the rule in the terminal."""
+        return str(self.test.address)
+
+
+@dataclass(frozen=True)
+class BuiltTest:
+    """The verified test binary; None where the package has no tests on that platform."""
+
+    binary: BuiltBinary | None
+
+
+def main_of_test(graph: PackageGraph, test: GoTest) -> str:
+    """The import path of the generated main package; the empty string without tests."""
+    tested = package_under_test(graph.packages, test.package)
+    main = f"{tested.import_path}.test" if tested else ""
+    return main if main in graph.test_mains else ""
+
+
+def test_failures(graph: PackageGraph, test: GoTest) -> tuple[CompileFailure, ...]:
+    """What `go list` found wrong with a test's closure, as failures to report."""
+    platform = str(test.platform)
+    tested = package_under_test(graph.packages, test.package)
+    if tested is None:
+        message = (
+            f"{test.address}: `package` is the directory `{test.package or '.'}`: there is no Go "
+            "package, or build constraints exclude all its files. Name the directory of a package, "
+            "relative to the BUILD file."
+        )
+        return (CompileFailure(str(test.address), platform, message),)
+    root = main_of_test(graph, test) or tested.import_path
+    found = problems(graph.packages, root) if root != tested.import_path else tested.errors
+    return tuple(CompileFailure(root, platform, str(error)) for error in found)
+
+
+@rule(desc="Build Go tests", level=LogLevel.DEBUG)
+async def build_test(request: BuildTestRequest) -> BuiltTest:
+    test = request.test
+    modules = await Get(ModuleGraph, ModuleGraphRequest(test.module, tests=True))
+    graph = modules.of(test.settings)
+    if failures := test_failures(graph, test):
+        return BuiltTest(BuiltBinary(test, EMPTY_DIGEST, failures=failures))
+    main = main_of_test(graph, test)
+    if not main:
+        return BuiltTest(None)
+    linked = await Get(
+        LinkedProgram,
+        LinkProgramRequest(
+            module=test.module,
+            variant=Variant(test.settings),
+            main=main,
+            file=test.file_name,
+            what=str(test.address),
+            x_defs=X_DEFS,
+            tests=True,
+        ),
+    )
+    return BuiltTest(await finished_binary(test, linked))
+
+
+def rules() -> Iterable[object]:
+    return collect_rules()

@@ -1,0 +1,1 @@
+"""Go tests of a package, on every platform."""

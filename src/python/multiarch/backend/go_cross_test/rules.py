@@ -1,0 +1,380 @@
+"""Generates the tests of a package, one per platform, runs them in `test`, and packages them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from pants.core.goals.package import BuiltPackage, PackageFieldSet
+from pants.core.goals.test import (
+    TestExtraEnv,
+    TestFieldSet,
+    TestRequest,
+    TestResult,
+    TestSubsystem,
+)
+from pants.core.target_types import FileSourceField, ResourceSourceField
+from pants.core.util_rules.source_files import SourceFiles, SourceFilesRequest
+from pants.engine.env_vars import EnvironmentVars, EnvironmentVarsRequest
+from pants.engine.fs import (
+    EMPTY_FILE_DIGEST,
+    AddPrefix,
+    CreateDigest,
+    Digest,
+    DigestContents,
+    FileContent,
+    FileDigest,
+    MergeDigests,
+    PathGlobs,
+    Snapshot,
+)
+from pants.engine.internals.native_engine import EMPTY_DIGEST
+from pants.engine.internals.session import RunId
+from pants.engine.process import FallibleProcessResult, Process, ProcessCacheScope
+from pants.engine.rules import Get, MultiGet, collect_rules, rule
+from pants.engine.target import (
+    DependenciesRequest,
+    FieldSet,
+    GeneratedTargets,
+    GenerateTargetsRequest,
+    InferDependenciesRequest,
+    InferredDependencies,
+    SourcesField,
+    Target,
+    Targets,
+)
+from pants.engine.unions import UnionMembership, UnionRule
+from pants.util.logging import LogLevel
+
+from multiarch.backend.go_build.compile import CompileFailure
+from multiarch.backend.go_build.graph import ModuleGraph, ModuleGraphRequest
+from multiarch.backend.go_build.test_link import BuildTestRequest, BuiltTest, main_of_test
+from multiarch.backend.go_build.tests import GoTest, GoTestRequest
+from multiarch.backend.go_cross_binary.rules import (
+    SourceOwners,
+    deactivated,
+    failed,
+    not_packaged,
+    owners_of,
+    packaged_binary,
+    platform_targets,
+)
+from multiarch.backend.go_cross_test.target_types import (
+    GoCrossTestPlatformTarget,
+    GoCrossTestTarget,
+    GoTestBinaryField,
+    GoTestDependenciesField,
+    GoTestExtraEnvVarsField,
+    GoTestPlatformField,
+    GoTestSourcesField,
+    GoTestTimeoutField,
+)
+from multiarch.backend.go_module.files import ModuleFiles, ModuleFilesRequest
+from multiarch.backend.image.runs import ENGINE_CACHE, EngineHost, EngineHostRequest
+from multiarch.backend.platforms import PlatformMatrix, SupportToday
+from multiarch.backend.sandbox import SHELL_PATH, ToolProcess, request_json
+from multiarch.backend.subsystems.multiarch_go_test import MultiarchGoTestSubsystem
+from multiarch.backend.summary import NoticesRequest, Said, tested_cell
+from multiarch.core.golang.failures import report
+from multiarch.core.golang.test_output import binary_flags
+from multiarch.core.golang.test_packages import files_for_tests
+from multiarch.core.platforms import Platform
+from multiarch.core.summary import Notice
+from multiarch.tools.engines.host import MISSING_EXIT_CODE
+
+# Seconds; what `go test` has.
+_DEFAULT_TIMEOUT = 600
+_RESULTS = "results.xml"
+
+
+class GenerateTestsRequest(GenerateTargetsRequest):
+    """Generate one target per platform of a `go_cross_test`."""
+
+    generate_from = GoCrossTestTarget
+
+
+@rule(desc="Generate the targets of `go_cross_test`", level=LogLevel.DEBUG)
+async def generate_tests(
+    request: GenerateTestsRequest,
+    platforms: PlatformMatrix,
+    union_membership: UnionMembership,
+) -> GeneratedTargets:
+    return platform_targets(request, platforms, union_membership, GoCrossTestPlatformTarget)
+
+
+@dataclass(frozen=True)
+class TestDependenciesFieldSet(FieldSet):
+    """Tests have their dependencies inferred."""
+
+    __test__ = False
+    required_fields = (GoTestDependenciesField, GoTestPlatformField)
+
+    dependencies: GoTestDependenciesField
+
+
+class InferTestDependencies(InferDependenciesRequest):
+    """Infer the flat closure of a package's tests on their platform, and its test files."""
+
+    infer_from = TestDependenciesFieldSet
+
+
+@rule(desc="Infer what Go tests depend on", level=LogLevel.DEBUG)
+async def infer_test_dependencies(
+    request: InferTestDependencies, owners: SourceOwners
+) -> InferredDependencies:
+    test = await Get(GoTest, GoTestRequest(request.field_set.address))
+    modules = await Get(ModuleGraph, ModuleGraphRequest(test.module, tests=True))
+    graph = modules.of(test.settings)
+    main = main_of_test(graph, test)
+    found = owners_of(graph, test.module, [main] if main else [], owners)
+    if test.package in owners.tests:
+        found.add(owners.tests[test.package])
+    return InferredDependencies(sorted(found))
+
+
+@dataclass(frozen=True)
+class GoTestFieldSet(TestFieldSet):
+    """What `test` needs of a platform's tests."""
+
+    __test__ = False
+    required_fields = (GoTestPlatformField,)
+
+    sources: GoTestSourcesField
+    platform: GoTestPlatformField
+    timeout: GoTestTimeoutField
+    extra_env_vars: GoTestExtraEnvVarsField
+    dependencies: GoTestDependenciesField
+
+
+class GoCrossTestRequest(TestRequest):
+    """Run the tests of one platform."""
+
+    tool_subsystem = MultiarchGoTestSubsystem  # type: ignore[assignment]
+    field_set_type = GoTestFieldSet
+
+
+@dataclass(frozen=True)
+class TestFilesRequest:
+    """The files that tests find on disk, beside what their dependencies name."""
+
+    __test__ = False
+
+    module: str
+    package: str
+    dependencies: GoTestDependenciesField
+
+
+@dataclass(frozen=True)
+class TestFiles:
+    """Those files at their own paths."""
+
+    __test__ = False
+
+    digest: Digest
+
+
+@rule(level=LogLevel.DEBUG)
+async def find_test_files(request: TestFilesRequest) -> TestFiles:
+    module, named = await MultiGet(
+        Get(ModuleFiles, ModuleFilesRequest(request.module)),
+        Get(Targets, DependenciesRequest(request.dependencies)),
+    )
+    own, further = await MultiGet(
+        Get(Digest, PathGlobs(files_for_tests(module.local, request.package))),
+        Get(
+            SourceFiles,
+            SourceFilesRequest(
+                [target.get(SourcesField) for target in named],
+                for_sources_types=(FileSourceField, ResourceSourceField),
+                enable_codegen=True,
+            ),
+        ),
+    )
+    return TestFiles(await Get(Digest, MergeDigests((own, further.snapshot.digest))))
+
+
+def _shown(
+    field_set: GoTestFieldSet,
+    options: TestSubsystem,
+    text: str,
+    *,
+    is_failed: bool,
+    run: FallibleProcessResult | None = None,
+    reports: Snapshot | None = None,
+) -> TestResult:
+    """What `test` shows of one platform's tests."""
+    data = text.encode()
+    return TestResult(
+        exit_code=int(is_failed),
+        stdout=text,
+        stdout_digest=FileDigest(hashlib.sha256(data).hexdigest(), len(data)),
+        stderr="",
+        stderr_digest=EMPTY_FILE_DIGEST,
+        addresses=(field_set.address,),
+        output_setting=options.output,
+        result_metadata=run.metadata if run else None,
+        xml_results=reports,
+    )
+
+
+@dataclass(frozen=True)
+class RunTestRequest:
+    """A test binary to run."""
+
+    test: GoTest
+    binary: Digest
+    field_set: GoTestFieldSet
+
+
+@dataclass(frozen=True)
+class RanTest:
+    """What came of it."""
+
+    result: FallibleProcessResult
+
+
+@rule(desc="Run Go tests", level=LogLevel.DEBUG)
+async def run_test(
+    request: RunTestRequest,
+    options: TestSubsystem,
+    subsystem: MultiarchGoTestSubsystem,
+    extra: TestExtraEnv,
+) -> RanTest:
+    test, field_set = request.test, request.field_set
+    own, files, binary, _ = await MultiGet(
+        Get(EnvironmentVars, EnvironmentVarsRequest(field_set.extra_env_vars.sorted())),
+        Get(TestFiles, TestFilesRequest(test.module, test.package, field_set.dependencies)),
+        Get(Digest, AddPrefix(request.binary, ".test")),
+        Get(EngineHost, EngineHostRequest()),
+    )
+    timeout = field_set.timeout.calculate_from_global_options(options) or _DEFAULT_TIMEOUT
+    value = {
+        "binary": f".test/{test.file_name}",
+        "directory": test.package or ".",
+        "platform": str(test.platform),
+        "arguments": binary_flags(subsystem.args),
+        "timeout": timeout,
+        "environment": {"PATH": SHELL_PATH, **extra.env, **own},
+        "host": ".engine/host.json",
+        "title": str(test.address),
+        "results": _RESULTS,
+    }
+    scope = ProcessCacheScope.PER_SESSION if options.force else ProcessCacheScope.SUCCESSFUL
+    process = await Get(
+        Process,
+        ToolProcess(
+            "multiarch.tools.go_test",
+            request_json(value),
+            f"Run Go tests {test.address}",
+            input_digest=await Get(Digest, MergeDigests((binary, files.digest))),
+            output_files=(_RESULTS,),
+            caches=ENGINE_CACHE,
+            cache_scope=scope,
+        ),
+    )
+    return RanTest(await Get(FallibleProcessResult, Process, process))
+
+
+def _not_run(failures: Iterable[CompileFailure]) -> str:
+    rows = [(f.import_path, f.platform, f.message) for f in failures]
+    return "Go packages do not build:\n" + report(rows) + "\n"
+
+
+async def _renamed(digest: Digest, name: str) -> Snapshot:
+    """Give the one report the name under which `test` collects it; a helper of rules."""
+    (contents,) = await Get(DigestContents, Digest, digest)
+    return await Get(Snapshot, CreateDigest([FileContent(name, contents.content)]))
+
+
+@rule(desc="Test Go", level=LogLevel.DEBUG)
+async def test_go(
+    batch: GoCrossTestRequest.Batch[GoTestFieldSet, Any],
+    options: TestSubsystem,
+    today: SupportToday,
+    run_id: RunId,
+) -> TestResult:
+    field_set, support = batch.single_element, today.support
+    address, platform = field_set.address, Platform.parse(field_set.platform.value or "")
+    nothing = TestResult.no_tests_found(address, options.output)
+    # What `package` says of the same target is said by the target itself.
+    subject = f"the tests {address}"
+    if skipped := deactivated(support, address, platform):
+        await Get(Said, NoticesRequest(subject, skipped))
+        return nothing
+    test = await Get(GoTest, GoTestRequest(address))
+    built = (await Get(BuiltTest, BuildTestRequest(test))).binary
+    if built is None:
+        return nothing
+    result = None
+    text, is_failed = _not_run(built.failures), True
+    reports = None
+    if not built.failures:
+        ran = await Get(RanTest, RunTestRequest(test, built.digest, field_set))
+        result = ran.result
+        text, is_failed = result.stdout.decode(errors="replace"), result.exit_code != 0
+        problem = result.stderr.decode(errors="replace").strip()
+        if result.exit_code == MISSING_EXIT_CODE:
+            host = await Get(EngineHost, EngineHostRequest())
+            if not host.missing_is_error:
+                left_out = Notice("left out", str(address), str(platform), f"{address}: {problem}")
+                await Get(Said, NoticesRequest(subject, (left_out,)))
+                return nothing
+        text += f"{problem}\n" if problem else ""
+        found = await Get(Snapshot, Digest, result.output_digest)
+        if options.report and found.files:
+            reports = await _renamed(found.digest, f"{address.path_safe_spec}.xml")
+    run = result.metadata if result else None
+    cell = tested_cell(address, platform, run, run_id, failure=text if is_failed else "")
+    excused = is_failed and support.is_experimental(platform)
+    notice = Notice("experimental", str(address), str(platform), text.strip())
+    await Get(Said, NoticesRequest(subject, (notice,) if excused else (), (cell,)))
+    if excused:
+        return nothing
+    return _shown(field_set, options, text, is_failed=is_failed, run=result, reports=reports)
+
+
+@dataclass(frozen=True)
+class PackageTestFieldSet(PackageFieldSet):
+    """What `package` needs of a platform's tests, where they are to be packaged."""
+
+    __test__ = False
+    required_fields = (GoTestPlatformField, GoTestBinaryField)
+
+    platform: GoTestPlatformField
+
+    @classmethod
+    def opt_out(cls, target: Target) -> bool:
+        """Leave out tests that are only run."""
+        return not target[GoTestBinaryField].value
+
+
+@rule(level=LogLevel.DEBUG)
+async def package_test(field_set: PackageTestFieldSet, today: SupportToday) -> BuiltPackage:
+    support, platform = today.support, Platform.parse(field_set.platform.value or "")
+    if skipped := deactivated(support, field_set.address, platform):
+        await Get(Said, NoticesRequest(str(field_set.address), skipped))
+        return BuiltPackage(EMPTY_DIGEST, ())
+    test = await Get(GoTest, GoTestRequest(field_set.address))
+    built = (await Get(BuiltTest, BuildTestRequest(test))).binary
+    if built is None:
+        reason = f"{field_set.address}: the package has no tests on {platform}"
+        notice = Notice("left out", str(field_set.address), str(platform), reason)
+        await Get(Said, NoticesRequest(str(field_set.address), (notice,)))
+        return BuiltPackage(EMPTY_DIGEST, ())
+    if built.failures and support.is_experimental(platform):
+        return await not_packaged(built)
+    if built.failures:
+        raise failed(built.failures)
+    return await packaged_binary(built, support)
+
+
+def rules() -> Iterable[object]:
+    return (
+        *collect_rules(),
+        *GoCrossTestRequest.rules(),
+        UnionRule(GenerateTargetsRequest, GenerateTestsRequest),
+        UnionRule(InferDependenciesRequest, InferTestDependencies),
+        UnionRule(PackageFieldSet, PackageTestFieldSet),
+    )

@@ -1,0 +1,362 @@
+"""Programs with C code: on each platform with zig and with Debian's GCCs, run, and reproducible."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from platform import machine
+
+import bootstrap
+import pytest
+from multiarch.core.c.gcc import gcc_program
+from multiarch.core.platforms import Platform
+
+from tests.integration.scratch import Repository, debian, require, require_docker, started
+from tests.integration.test_examples import claim, cpu, docker_platform, emulator, image_name
+
+pytestmark = pytest.mark.integration
+
+ARCHES = (*("386", "amd64", "arm/v5", "arm/v6", "arm/v7", "arm64", "ppc64le", "riscv64", "s390x"),)
+LINUX = tuple(Platform.parse(f"linux/{arch}") for arch in ARCHES)
+# In one run on Debian: these have the root that is their base.
+ON_DEBIAN = tuple(Platform.parse(p) for p in ("linux/amd64", "linux/arm/v7", "linux/arm64"))
+# What is built in another directory, too. What zig builds is compared in test_examples.py.
+TWICE = ("gcc#linux/arm/v6", "gcc#linux/amd64")
+
+
+def gcc_overrides(platforms: tuple[Platform, ...]) -> str:
+    """The `overrides` that name each platform's GCC."""
+    named = {str(p): {"cc": gcc_program(p, where="")} for p in platforms}
+    return f"platforms={list(named)!r}, overrides={named!r}"
+
+
+BUILD = f"""
+go_module(name="mod")
+go_cross_binary(name="zig", cgo="static", platforms={[str(p) for p in LINUX]!r} + ["windows/amd64"])
+go_cross_binary(name="gcc", cgo="static", {gcc_overrides(LINUX)})
+go_cross_binary(name="dynamic", cgo="dynamic", platforms={[str(p) for p in ON_DEBIAN]!r})
+go_cross_binary(name="glibc", cgo="dynamic", {gcc_overrides(ON_DEBIAN[1:2])})
+"""
+IMAGES = """
+image_base(name="debian", sources=["debian.tar"])
+multiarch_image(
+    name="image", binaries=["app:dynamic"], bases=[":debian"],
+    instructions=["FROM debian", "COPY bin/dynamic /app", 'ENTRYPOINT ["/app"]'],
+)
+multiarch_image(
+    name="glibc", binaries=["app:glibc"], bases=[":debian"],
+    instructions=["FROM debian", "COPY bin/glibc /app", 'ENTRYPOINT ["/app"]'],
+)
+multiarch_image(
+    name="empty", binaries=["app:dynamic"], exclude=["linux/arm/v7", "linux/arm64"],
+    instructions=["FROM scratch", "COPY bin/dynamic /app", 'ENTRYPOINT ["/app"]'],
+)
+"""
+
+
+def fill(found: Repository) -> None:
+    """Write the sources of the example `nodeinfo`, and targets for each compiler."""
+    examples = bootstrap.ROOT / "examples"
+    shutil.copytree(examples / "server", found.root / "server")
+    shutil.copytree(examples / "nodeinfo", found.root / "app")
+    for build in found.root.rglob("BUILD"):
+        build.unlink()
+    found.configure(platforms=("linux/amd64",))
+    found.write("server/BUILD", 'go_module(name="mod")\n')
+    found.write("app/BUILD", BUILD)
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
+    """The example's sources, with a target for each compiler and kind of file."""
+    found = Repository(tmp_path_factory.mktemp("cgo"))
+    fill(found)
+    yield found
+    found.stop()
+
+
+def built(repository: Repository, name: str, platform: Platform) -> Path:
+    """Where a binary is."""
+    return repository.root / f"dist/app/{name}" / platform.path / name
+
+
+def said(program: Path, platform: Platform) -> str:
+    """What a program prints on its platform."""
+    emulated = [emulator(platform), "-L", "/nonexistent"]
+    if platform.arch == "386" and machine() == "x86_64":
+        # Any x86-64 kernel runs it. Debian's QEMU 7.2 crashes a 386 program, also of plain C, that
+        # takes signals in several threads, as Go's do: it gives back another thread's segment.
+        emulated = []
+    result = subprocess.run(
+        [*emulated, program, "localhost"],
+        env={"PATH": "/usr/bin", **cpu(platform)}, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+@pytest.mark.parametrize("compiler", ["zig", "gcc"])
+def test_a_static_program_runs_on_each_platform(repository: Repository, compiler: str) -> None:
+    if compiler == "gcc":
+        for platform in LINUX:
+            require(gcc_program(platform, where=""))
+    printed = repository.pants("package", f"app:{compiler}").stderr
+    for platform in LINUX:
+        lines = said(built(repository, compiler, platform), platform).splitlines()
+        assert claim(platform) in lines[0]
+        assert lines[1].startswith("C library: musl" if compiler == "zig" else "C library: glibc 2")
+        assert lines[2].startswith("user: ")
+        assert "127.0.0.1" in lines[3]
+    rows = [line for line in printed.splitlines() if line.startswith("binary")]
+    assert all("static" in row for row in rows if "linux/" in row)
+    if compiler == "gcc":
+        note = "without the C library: net (netgo), os/user (osusergo)"
+        assert len([row for row in rows if note in row]) == len(LINUX)
+    else:
+        windows = repository.root / "dist/app/zig/windows/amd64/zig.exe"
+        assert windows.read_bytes()[:2] == b"MZ"
+
+
+def test_a_dynamic_program_runs_in_docker_on_debian(repository: Repository) -> None:
+    require_docker()
+    shutil.copyfile(debian(), repository.root / "debian.tar")
+    repository.write("BUILD", IMAGES)
+    printed = repository.pants("package", ":image", ":glibc", "app:dynamic").stderr
+    loader = "dynamic: /lib/ld-linux-aarch64.so.1, "
+    (row,) = (r for r in printed.splitlines() if r.startswith("binary") and "linux/arm64" in r)
+    assert loader in row
+    assert "libc.so.6" in row.partition(loader)[2]
+    images = [("image", p) for p in ON_DEBIAN] + [("glibc", ON_DEBIAN[1])]
+    for name, platform in images:
+        lines = in_docker(
+            repository.root / f"dist/{name}" / platform.path / f"{name}.tar", platform
+        )
+        assert claim(platform) in lines[0]
+        assert lines[1].startswith("C library: glibc 2.")
+        assert lines[2] == "user: root (0)"
+        assert "127.0.0.1" in lines[3]
+
+
+def in_docker(tar: Path, platform: Platform) -> list[str]:
+    """What an image's program prints in Docker, which is given the emulator."""
+    docker = require("docker")
+    subprocess.run([docker, "load", "-q", "-i", tar], check=True, capture_output=True)
+    settings = [p for key, value in cpu(platform).items() for p in ("-e", f"{key}={value}")]
+    result = subprocess.run(
+        [docker, "run", "--rm", "--init", "--platform", docker_platform(platform),
+         "-v", f"{emulator(platform)}:/.qemu:ro", *settings, "--entrypoint", "/.qemu",
+         image_name(tar), "/app", "localhost"],
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    return result.stdout.splitlines()
+
+
+def test_an_image_without_the_loader_is_an_error_that_names_it(repository: Repository) -> None:
+    repository.write("BUILD", IMAGES)
+    result = repository.pants("package", ":empty", check=False)
+    assert result.returncode == 1
+    assert (
+        "//:empty#linux/amd64: 'COPY bin/dynamic /app' puts a dynamic file on an empty base that "
+        "lacks what it needs to start on `linux/amd64`:\n"
+    ) in result.stderr
+    assert "/app needs /lib64/ld-linux-x86-64.so.2, " in result.stderr
+    assert 'link the program statically (cgo="static").' in result.stderr
+
+
+def test_only_binaries_whose_compiler_changed_are_built_again(repository: Repository) -> None:
+    targets = [f"app:zig#linux/{arch}" for arch in ("amd64", "arm/v6")]
+    repository.pants("package", *targets, "app:gcc#linux/arm/v6")
+    assert builds(repository.pants("package", *targets)) == []
+    flags = '--c-toolchain-cflags={"linux/arm/v6": ["-DOTHER"]}'
+    ran = builds(repository.pants(flags, "package", *targets))
+    # The C library does not depend on the flags of programs.
+    assert ran == ["Build app:zig#linux/arm/v6 with cgo"]
+    other = '--c-toolchain-compilers={"linux/arm/v6": "gcc"}'
+    ran = builds(repository.pants(other, "package", *targets))
+    assert ran == ["Build app:zig#linux/arm/v6 with cgo"]
+    edited = repository.root / "app/page.c"
+    edited.write_text(edited.read_text().replace('"musl"', '"musl!"'))
+    try:
+        ran = builds(repository.pants("package", "app:zig#linux/arm/v6", "app:gcc#linux/arm/v6"))
+    finally:
+        edited.write_text(edited.read_text().replace('"musl!"', '"musl"'))
+    # Neither std nor a C library: they do not depend on it.
+    assert ran == ["Build app:gcc#linux/arm/v6 with cgo", "Build app:zig#linux/arm/v6 with cgo"]
+
+
+def builds(result: subprocess.CompletedProcess[str]) -> list[str]:
+    """What was compiled or linked."""
+    words = ("Build app:", "Link ", "Make the C library")
+    return sorted(line for line in started(result) if line.startswith(words))
+
+
+def test_two_directories_with_their_own_stores_give_equal_files(
+    repository: Repository, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    root = tmp_path_factory.mktemp("another") / "a directory with a longer name"
+    root.mkdir()
+    other = Repository(root, store=tmp_path_factory.mktemp("store"))
+    fill(other)
+    targets = [f"app:{name}" for name in TWICE]
+    other.pants("--no-pantsd", "package", *targets)
+    repository.pants("package", *targets)
+    for target in TWICE:
+        name, _, platform = target.partition("#")
+        here, there = (built(r, name, Platform.parse(platform)) for r in (repository, other))
+        assert here.read_bytes() == there.read_bytes(), target
+        for path in (str(root), str(repository.root), "pants-sandbox"):
+            assert path.encode() not in here.read_bytes(), f"{target} holds {path}"
+
+
+LIBRARY = {
+    "go.mod": "module example.test/lib\n\ngo 1.25\n",
+    "main.go": """
+package main
+
+import "C"
+import "sync"
+
+//export Answer
+func Answer(n C.int) C.int { return 2 * n }
+
+// Race is unsound on purpose.
+//
+//export Race
+func Race() {
+	var group sync.WaitGroup
+	count := 0
+	for range 2 {
+		group.Add(1)
+		go func() { defer group.Done(); count++ }()
+	}
+	group.Wait()
+	println(count)
+}
+
+func main() { Race() }
+""",
+    "use/use.c": """
+#include <stdio.h>
+#include "libarchive.h"
+
+int main(void) { printf("%d\\n", Answer(21)); return 0; }
+""",
+    "BUILD": """
+go_module(name="mod")
+go_cross_binary(name="shared", cgo="dynamic", linkmode="c-shared")
+go_cross_binary(name="archive", cgo="dynamic", linkmode="c-archive")
+go_cross_binary(name="race", cgo="dynamic", race=True)
+""",
+}
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
+    """A library for C programs, and a program with a data race."""
+    found = Repository(tmp_path_factory.mktemp("library"))
+    found.configure(platforms=("linux/amd64",))
+    for path, text in LIBRARY.items():
+        found.write(path, text)
+    yield found
+    found.stop()
+
+
+def test_a_shared_library_is_loaded_and_called(library: Repository) -> None:
+    library.pants("package", ":shared")
+    folder = library.root / "dist/shared/linux/amd64"
+    assert sorted(f.name for f in folder.iterdir()) == ["libshared.h", "libshared.so"]
+    assert "extern int Answer(int n);" in (folder / "libshared.h").read_text()
+    script = f"import ctypes; print(ctypes.CDLL({str(folder / 'libshared.so')!r}).Answer(21))"
+    printed = subprocess.run(
+        ["python3", "-c", script], capture_output=True, text=True, check=True
+    ).stdout
+    assert printed == "42\n"
+
+
+def test_an_archive_is_linked_into_a_c_program(library: Repository, tmp_path: Path) -> None:
+    gcc = require("x86_64-linux-gnu-gcc")
+    library.pants("package", ":archive")
+    folder = library.root / "dist/archive/linux/amd64"
+    subprocess.run(
+        [gcc, "-I", folder, library.root / "use/use.c", folder / "libarchive.a", "-lpthread",
+         "-o", tmp_path / "use"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    assert subprocess.run([tmp_path / "use"], capture_output=True, text=True).stdout == "42\n"
+
+
+def test_the_race_detector_finds_a_race(library: Repository) -> None:
+    library.pants("package", ":race")
+    program = library.root / "dist/race/linux/amd64/race"
+    result = subprocess.run([program], capture_output=True, text=True, timeout=60)
+    assert result.returncode == 66
+    assert "WARNING: DATA RACE" in result.stderr
+
+
+BROKEN = {
+    "go.mod": "module example.test/broken\n\ngo 1.25\n",
+    "syntax/main.go": 'package main\n\n// #include "deep.h"\nimport "C"\n\nfunc main() { C.f() }\n',
+    "syntax/deep.h": "int f(void);\n",
+    "syntax/deep.c": '#include "deep.h"\n\nint f(void) { return nothing; }\n',
+    "missing/main.go": (
+        'package main\n\n// #cgo LDFLAGS: -lnowhere\n// int f(void);\nimport "C"\n\n'
+        "func main() { C.f() }\n"
+    ),
+    "config/main.go": ('package main\n\n// #cgo pkg-config: zlib\nimport "C"\n\nfunc main() {}\n'),
+    "unclean/main.go": (
+        'package main\n\nimport "C"\nimport "fmt"\n\n'
+        'func main() { fmt.Printf("%d\\n", "text"); var n C.int; _ = n }\n'
+    ),
+    "BUILD": "".join(
+        f'go_cross_binary(name="{name}", main="{name}", cgo="static")\n'
+        for name in ("syntax", "missing", "config", "unclean")
+    )
+    + 'go_module(name="mod")\nc_cross_binary(name="program", sources=["bad.c"])\n',
+    "bad.c": "int main(void) {\n    return nothing;\n}\n",
+}
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
+    """Programs with mistakes."""
+    found = Repository(tmp_path_factory.mktemp("broken"))
+    found.configure(platforms=("linux/amd64",))
+    for path, text in BROKEN.items():
+        found.write(path, text)
+    yield found
+    found.stop()
+
+
+@pytest.mark.parametrize(
+    ("goal", "target", "said"),
+    [
+        ("package", "syntax", ["//:syntax#linux/amd64 [linux/amd64]",
+                               "syntax/deep.c:3:22: error: use of undeclared identifier"]),
+        ("package", "program", ["//:program#linux/amd64 [linux/amd64]",
+                                "bad.c:2:12: error: use of undeclared identifier 'nothing'"]),
+        ("package", "missing", ["nowhere",
+                                "A static file was asked for, and there is no static library "
+                                "libnowhere.a for `linux/amd64`. Put it into the module"]),
+        ("package", "config", ["config/main.go: example.test/broken/config asks `pkg-config` for "
+                               "zlib, which would answer for the machine that builds. Give the "
+                               "platform a sysroot"]),
+        ("check", "syntax", ["example.test/broken/syntax does not compile on linux/amd64:",
+                             "syntax/deep.c:3:22: error: use of undeclared identifier 'nothing'",
+                             "1 package failed"]),
+        ("check", "unclean", ["example.test/broken/unclean is not clean for go vet on linux/amd64:",
+                              "unclean/main.go:6:", "format %d has arg \"text\" of wrong type"]),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said_with_file_and_line(
+    broken: Repository, goal: str, target: str, said: list[str]
+) -> None:
+    result = broken.pants(goal, f":{target}", check=False)
+    assert result.returncode == 1
+    printed = result.stdout + result.stderr
+    for part in said:
+        assert part in printed
+    assert "Traceback" not in printed
+    assert "/pants-sandbox" not in printed

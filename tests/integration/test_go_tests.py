@@ -1,0 +1,153 @@
+"""`go_cross_test`: the binaries are those of `go test -c`, and each platform has its own result."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from multiarch.core.platforms import Platform
+
+from tests.data import tested_module
+from tests.integration.scratch import (
+    Repository,
+    go_environment,
+    go_program,
+    require,
+    started,
+)
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
+    """The generated module."""
+    require("qemu-s390x-static")
+    root = tmp_path_factory.mktemp("tests")
+    tested_module.write(root)
+    # Another module than that of any earlier run, so that something is compiled.
+    for path in tested_module.FILES:
+        if path.endswith(".go"):
+            with (root / path).open("a") as file:
+                file.write(f"\n// {root} {time.time()}\n")
+    found = Repository(root)
+    found.configure(platforms=tested_module.PLATFORMS)
+    yield found
+    found.stop()
+
+
+def cases(root: Path, arch: str) -> dict[str, str]:
+    """The tests of calc on one architecture and what became of each; "" is a pass."""
+    (file,) = (root / "dist/test/reports").glob(f"*calc*{arch}*.xml")
+    suite = ElementTree.parse(file).getroot()[0]
+    return {case.get("name", ""): case[0].tag if len(case) else "" for case in suite}
+
+
+def test_a_test_that_fails_on_big_endian_fails_there_alone(repository: Repository) -> None:
+    repository.pants("package", ":app")
+    run = repository.pants("--test-report", "test", "::", check=False)
+    assert run.returncode == 1, run.stderr
+    assert "Traceback" not in run.stderr
+    for line in (
+        "✓ //:calc#linux/amd64 succeeded",
+        "✕ //:calc#linux/s390x failed",
+        "✓ //:app-test#linux/amd64 succeeded",
+        "✓ //:app-test#linux/s390x succeeded",
+    ):
+        assert line in run.stderr
+    assert run.stderr.count("calc_test.go:46: the first byte of 1 is 0") == 1
+    assert "//:plain" not in run.stderr
+    # The packages of the program are compiled, and so are their third-party packages.
+    again = [line for line in started(run) if "Compile " in line and "std" not in line]
+    assert not [
+        line
+        for line in again
+        if "[" not in line and ".test " not in line and "third-party" not in line
+    ], again
+    # The tests of the program have other build tags, and so a layer of their own.
+    assert {line for line in again if "third-party" in line} == {
+        f"Compile {count} third-party packages of the tests of . for {platform}"
+        for platform in tested_module.PLATFORMS
+        for count in (1, 2)
+    }
+    passed = {"TestNext", "TestNext/one", "TestFiles", "TestMirror", "ExampleNext", "TestByteOrder"}
+    little = cases(repository.root, "amd64")
+    assert little == {**dict.fromkeys(passed, ""), "TestSkipped": "skipped"}
+    assert cases(repository.root, "s390x") == {**little, "TestByteOrder": "failure"}
+
+    # What passed is not run again; an edit of a body reaches the tests that it can change.
+    repeated = repository.pants("test", "::", check=False)
+    assert [line for line in started(repeated) if "Run Go tests" in line] == [
+        "Run Go tests //:calc#linux/s390x"
+    ]
+    chosen = repository.pants("test", ":calc", "--", "-run=TestNext", "-v")
+    assert "✓ //:calc#linux/s390x succeeded" in chosen.stderr
+
+
+def test_the_binaries_are_those_of_go(repository: Repository, tmp_path: Path) -> None:
+    printed = repository.pants("package", "::").stderr
+    assert "app-test" not in printed
+    for name in tested_module.PLATFORMS:
+        platform = Platform.parse(name)
+        expected = tmp_path / platform.slug
+        subprocess.run(
+            [go_program(), "test", "-c", "-trimpath", "-buildvcs=false", "-ldflags=-buildid=",
+             "-o", expected, "./calc"],
+            cwd=repository.root, env=go_environment(platform, tmp_path), check=True,
+        )  # fmt: skip
+        built = repository.root / "dist/calc" / platform.path / "e2e.test"
+        assert built.read_bytes() == expected.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (tested_module.CRASH, ["panic: out of order", "ended with exit code 2"]),
+        (tested_module.ENDLESS, ["panic: test timed out after 2s", "TestEndless"]),
+        (tested_module.BROKEN, ["plain/plain_test.go:5:33: undefined: missing"]),
+    ],
+    ids=["crash", "endless", "broken"],
+)
+def test_a_program_that_ends_early(repository: Repository, text: str, said: list[str]) -> None:
+    file = repository.write("plain/plain_test.go", text)
+    try:
+        options = ("--test-report", "--test-timeout-default=2")
+        run = repository.pants(*options, "test", ":plain#linux/amd64", check=False)
+        assert run.returncode == 1, run.stderr
+        assert "Traceback (" not in run.stderr
+        for part in said:
+            assert part in run.stderr
+        if text == tested_module.BROKEN:
+            checked = repository.pants("check", "::", check=False).stderr
+            assert "tested/plain.test] does not compile on linux/amd64, linux/s390x:" in checked
+            assert checked.count("undefined: missing") == 1
+            # Of calc and of the program: each package that its test changes, and the main package.
+            assert "linux/s390x  6 packages clean, 1 package failed, 1 package not reached" in (
+                checked
+            )
+    finally:
+        file.unlink()
+
+
+def test_a_platform_that_this_machine_lacks_is_left_out_or_an_error(
+    repository: Repository,
+) -> None:
+    repository.write(
+        "other/BUILD",
+        'go_cross_test(name="t", package="../calc", dependencies=["//:shared"],\n'
+        '    platforms=["windows/amd64", "linux/amd64"])\n',
+    )
+    skipped = repository.pants("test", "other:t", env={"CI": ""})
+    assert "✓ other:t#linux/amd64 succeeded" in skipped.stderr
+    assert "Left out: other:t#windows/amd64: programs for `windows/amd64` do not run on this" in (
+        skipped.stderr
+    )
+    strict = repository.pants(
+        "--multiarch-engine-missing-engine=error", "test", "other:t", check=False
+    )
+    assert strict.returncode == 1
+    assert "✕ other:t#windows/amd64 failed" in strict.stderr

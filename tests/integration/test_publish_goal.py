@@ -1,0 +1,240 @@
+"""`pants publish` and `pants promote` on a real registry, and other tools that pull from it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from multiarch.core.oci.descriptor import DOCKER
+from multiarch.core.platforms import Platform
+
+from tests.integration.registry import Proxy, Registry
+from tests.integration.scratch import Repository, require, require_docker, started
+
+pytestmark = pytest.mark.integration
+
+PLATFORMS = (
+    *("linux/amd64", "linux/arm/v6", "linux/arm/v7", "linux/arm64", "linux/ppc64le"),
+    *("linux/riscv64", "linux/s390x"),
+)
+# `here` and `there` publish themselves to repositories of their own; `all` is over both.
+BUILD = """
+files(name="text", sources=["*.txt"])
+multiarch_image(name="image", dependencies=[":text"], build_args={"V": "{version}"},
+                instructions=["FROM scratch", "ARG V", "COPY *.txt /", "LABEL v=$V"])
+manifest_list(name="list", images=[":image"], repository="registry.example.com/team/hello",
+              tags=["{version}", "latest"])
+multiarch_image(name="here", dependencies=[":text"], platforms=["linux/amd64"],
+                repository="registry.example.com/team/here",
+                instructions=["FROM scratch", "COPY a.txt /here"])
+multiarch_image(name="there", dependencies=[":text"], platforms=["linux/arm64"],
+                repository="registry.example.com/team/there", image_names="{repository}:{tag}",
+                instructions=["FROM scratch", "COPY b.txt /there"])
+manifest_list(name="all", images=[":here", ":there"], image_names="",
+              repository="registry.example.com/team/all")
+manifest_list(name="nowhere", images=[":here"])
+multiarch_image(name="old", format="docker", platforms=["linux/arm/v6", "linux/arm/v7"],
+                instructions=["FROM scratch", "USER 7"])
+manifest_list(name="docker", images=[":old"], format="docker", tags=[], image_names="",
+              repository="registry.example.com/team/docker")
+"""
+
+
+class World:
+    """A scratch repository without Go, a registry, and a proxy in front of it."""
+
+    def __init__(self, root: Path) -> None:
+        (root / "registry").mkdir()
+        self.registry = Registry(root / "registry")
+        self.proxy = Proxy(self.registry)
+        self.repository = Repository(root / "repository")
+        self.repository.configure(platforms=list(PLATFORMS))
+        text = self.repository.root.joinpath("pants.toml").read_text()
+        options = f"""
+[multiarch-registry]
+insecure = ["{self.proxy.name}"]
+
+[multiarch-publish]
+redirect = {{"registry.example.com" = "{self.proxy.name}"}}
+"""
+        self.repository.write("pants.toml", text + options)
+        self.repository.write("img/BUILD", BUILD)
+        for name in "ab":
+            self.repository.write(f"img/{name}.txt", f"{name}\n" * 9999)
+
+    def pants(self, *argv: str, version: str = "1.0+x", check: bool = True) -> Any:
+        """Run Pants for a version."""
+        self.proxy.requests.clear()
+        return self.repository.pants(f"--multiarch-version={version}", *argv, check=check)
+
+    def index(self, name: str) -> str:
+        """The digest of a packaged list."""
+        file = self.repository.root / f"dist/img/{name}/{name}.oci/index.json"
+        return str(json.loads(file.read_text())["manifests"][0]["digest"])
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Everything that these tests share; they build on each other, in order."""
+    found = World(tmp_path_factory.mktemp("publish"))
+    yield found
+    found.repository.stop()
+    found.proxy.stop()
+    found.registry.stop()
+
+
+def test_a_dry_run_publishes_nothing(world: World) -> None:
+    result = world.pants("--multiarch-publish-dry-run", "publish", "img:list")
+    name = f"{world.proxy.name}/team/hello"
+    assert "Would publish img:list\n" in result.stdout
+    assert f"  would tag {name}-armv6:1.0_x as sha256:" in result.stdout
+    assert (
+        f"img:list published to {name}:1.0_x, {name}:latest (dry run: nothing was sent)."
+    ) in result.stderr
+    assert {method for method, _, _ in world.proxy.requests} == {"HEAD"}
+
+
+def test_what_is_published_is_what_package_wrote(world: World) -> None:
+    names = ("list", "image", "nowhere", "docker")
+    result = world.pants("package", "publish", *(f"img:{name}" for name in names))
+    assert world.registry.tag("team/hello", "1.0_x") == world.index("list")
+    assert world.registry.tag("team/hello", "latest") == world.index("list")
+    assert f"img:list published to {world.proxy.name}/team/hello:1.0_x" in result.stderr
+    # The layer is the same on all platforms: one, and seven configs, in eight repositories.
+    assert ": 8 blobs, 15 manifests; mounted 14 blobs; there already: 0" in result.stdout
+    for platform in PLATFORMS:
+        said = f"img:image#{platform} skipped (it has no `repository`)."
+        assert said in result.stderr
+    assert "img:nowhere skipped (it has no `repository`)." in result.stderr
+    # A Docker manifest list, by digest only.
+    digest = world.index("docker")
+    assert world.registry.tag("team/docker", digest, accept=DOCKER.index) == digest
+    tags = world.registry.session.get(f"{world.registry.address}/v2/team/docker/tags/list")
+    assert not tags.json().get("tags")
+
+
+def test_published_again_nothing_is_sent(world: World) -> None:
+    result = world.pants("publish", "img:list")
+    assert {method for method, _, _ in world.proxy.requests} == {"HEAD"}
+    assert "  sent 0 bytes: 0 blobs, 0 manifests; mounted 0 blobs;" in result.stdout
+    assert [line for line in started(result) if "img" in line] == []
+
+
+@pytest.mark.parametrize("tool", ["skopeo", "buildah", "docker"])
+def test_each_platform_gets_its_image(world: World, tool: str, tmp_path: Path) -> None:
+    name = f"{world.registry.name}/team/hello:1.0_x"
+    if tool == "docker":
+        require_docker()
+    program = require(tool)
+    storage = ["--root", f"{tmp_path}/root", "--runroot", f"{tmp_path}/run"]
+    storage += ["--storage-driver", "vfs"]
+    for text in PLATFORMS:
+        platform = Platform.parse(text)
+        oci = {"variant": "", **platform.oci}
+        os_, arch, variant = oci["os"], oci["architecture"], oci["variant"]
+        if tool == "skopeo":
+            argv = [f"--override-os={os_}", f"--override-arch={arch}"]
+            argv += [f"--override-variant={variant}"] if variant else []
+            argv += ["inspect", "--config", "--tls-verify=false", f"docker://{name}"]
+            found = json.loads(run(program, *argv))
+        elif tool == "buildah":
+            argv = ["--os", os_, "--arch", arch, *(["--variant", variant] if variant else [])]
+            run(program, *storage, "pull", "-q", "--tls-verify=false", *argv, name)
+            shown = json.loads(run(program, *storage, "inspect", "--type", "image", name))
+            found = shown["OCIv1"]
+        else:
+            run(program, "pull", "-q", "--platform", f"{os_}/{arch}/{variant}".rstrip("/"), name)
+            (shown,) = json.loads(run(program, "image", "inspect", name))
+            found = {k.lower(): v for k, v in shown.items()}
+        assert (found["os"], found["architecture"]) == (os_, arch)
+        assert found.get("variant", "") == variant
+    if tool == "docker":
+        run(program, "image", "rm", "-f", name)
+
+
+def run(*argv: str) -> str:
+    """Run a program; its output."""
+    made = subprocess.run(argv, capture_output=True, text=True)
+    assert made.returncode == 0, f"{argv}\n{made.stderr}"
+    return made.stdout
+
+
+def test_a_list_over_images_of_two_repositories_mounts_their_blobs(world: World) -> None:
+    result = world.pants("package", "publish", "img:here")
+    assert ": 2 blobs, 1 manifests; mounted 0 blobs;" in result.stdout
+    # One image before the list and the other one after it: each blob is sent once.
+    result = world.pants("package", "publish", "img:all")
+    assert ": 2 blobs, 3 manifests; mounted 2 blobs; there already: 0" in result.stdout
+    assert world.registry.tag("team/all", "1.0_x") == world.index("all")
+    result = world.pants("publish", "img:there")
+    assert ": 0 blobs, 1 manifests; mounted 2 blobs;" in result.stdout
+    assert [p for p in world.proxy.sent("PUT") if "/blobs/" in p] == []
+    assert world.registry.tag("team/there", "1.0_x") != ""
+
+
+def test_a_published_tag_does_not_move(world: World) -> None:
+    before = world.index("list")
+    world.repository.write("img/a.txt", "other\n")
+    result = world.pants("package", "publish", "img:list", check=False)
+    assert result.returncode == 1
+    name = f"{world.proxy.name}/team/hello"
+    assert world.index("list") != before
+    assert "a tag that was published does not move:\n" in result.stderr
+    assert (
+        f"  * {name}:1.0_x is {before}, and would become {world.index('list')}\n"
+        "Publish under another version, or name the tag in `[multiarch-publish] movable_tags`. No "
+        "tag was moved.\n"
+    ) in result.stderr
+    assert "img:list failed for " in result.stderr
+    assert "Traceback" not in result.stderr
+    assert {method for method, _, _ in world.proxy.requests} == {"HEAD"}
+    # Under another version it does, with `latest`, which may move.
+    world.pants("package", "publish", "img:list", version="1.1")
+    assert world.registry.tag("team/hello", "1.0_x") == before
+    assert world.registry.tag("team/hello", "latest") == world.index("list")
+
+
+def test_a_candidate_is_promoted(world: World) -> None:
+    source, target = f"{world.proxy.name}/team/hello:1.1", f"{world.proxy.name}/release/hello:1.1"
+    result = world.pants("promote", f"--promote-copy={source}={target}")
+    assert world.registry.tag("release/hello", "1.1") == world.index("list")
+    assert world.registry.tag("release/hello-s390x", "1.1") != ""
+    assert ": 0 blobs, 15 manifests; mounted 22 blobs;" in result.stdout
+    result = world.pants("promote", "--promote-copy=x", check=False)
+    assert (
+        "`--promote-copy` takes `SOURCE=TARGET`, found 'x'. For example: `--prom" in result.stderr
+    )
+    result = world.pants("promote", check=False)
+    assert "there is nothing to promote: give `--promote-copy=registry" in result.stderr
+
+
+def test_mistakes_are_named(world: World) -> None:
+    result = world.pants("publish", "img:list", version="a/b", check=False)
+    assert (
+        "img:list: `tags`: 'a/b' is not a tag of a registry: it holds '/'; a tag has 1 to 128 "
+        "letters, digits, `_`, `.` and `-`, and begins with none of the last two."
+    ) in result.stderr
+    world.repository.write(
+        "bad/BUILD",
+        'multiarch_image(name="i", instructions=["FROM scratch"], platforms=["linux/amd64"],'
+        ' repository="registry.example.com/Team/x")\n'
+        'multiarch_image(name="t", instructions=["FROM scratch"], platforms=["linux/amd64"],'
+        ' repository="registry.example.com/t", image_names="{repository}-{os}:{tag}")\n'
+        'multiarch_image(name="h", instructions=["FROM scratch"], platforms=["linux/amd64"],'
+        ' repository="registry.invalid/h")\n',
+    )
+    result = world.pants("publish", "bad:i", check=False)
+    assert (
+        "bad:i#linux/amd64: `repository`: 'registry.example.com/Team/x' is not an image reference: "
+        "'Team/x' is not a repository"
+    ) in result.stderr
+    result = world.pants("publish", "bad:t", check=False)
+    assert "uses {os}, which is not known; known are {arch}, {repository}, {tag}." in result.stderr
+    assert result.returncode == 1
+    result = world.pants("publish", "bad:h", check=False)
+    assert "registry.invalid/h-amd64: looking for 1.0_x failed 5 times; the last" in result.stderr
+    assert "Traceback" not in result.stderr

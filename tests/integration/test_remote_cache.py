@@ -1,0 +1,178 @@
+"""Machines share work through a real server of the Remote Execution API."""
+
+from __future__ import annotations
+
+import filecmp
+import os
+import shutil
+import socket
+import subprocess
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import bootstrap
+import pytest
+
+from tests.integration.scratch import Repository, environment, require, started
+
+pytestmark = pytest.mark.integration
+
+REQUIREMENTS = bootstrap.ROOT / "3rdparty/python/buildgrid-requirements.txt"
+SERVER = """
+server:
+  - !channel
+    address: 127.0.0.1:{port}
+    insecure-mode: true
+authorization:
+  method: none
+monitoring:
+  enabled: false
+instances:
+  - name: ''
+    storages:
+      - !disk-storage &data
+        path: {folder}/cas
+    caches:
+      - !lru-action-cache &cache
+        storage: *data
+        max-cached-refs: 100000
+        cache-failed-actions: false
+        allow-updates: true
+    services:
+      - !action-cache
+        cache: *cache
+      - !cas
+        storage: *data
+      - !bytestream
+        storage: *data
+"""
+BUILD = """
+go_module(name="mod")
+go_cross_binary(name="one", main="cmd/one")
+go_cross_binary(name="two", main="cmd/two")
+multiarch_image(name="image", instructions=["FROM scratch", "COPY bin/one /one"], binaries=[":one"])
+manifest_list(name="list", images=[":image"], tags=["1"])
+"""
+MAIN = """package main
+
+import "example.com/m/deep"
+
+func main() { println(deep.Say()) }
+"""
+DEEP = 'package deep\n\n//go:noinline\nfunc Say() string {{ return "{}" }}\n'
+
+
+def python() -> bootstrap.Interpreter:
+    """A CPython that BuildGrid runs on."""
+    for folder in os.environ["PATH"].split(os.pathsep):
+        executable = shutil.which("python3.11", path=folder)
+        # A shim of pyenv is there for a version that is not chosen, and then does not run.
+        if (
+            executable
+            and not subprocess.run(
+                [executable, "-c", "import ensurepip, venv"], env=environment(), capture_output=True
+            ).returncode
+        ):
+            return bootstrap.Interpreter(executable, (3, 11, 0))
+    require("python3.11 with venv, for BuildGrid", found=False)
+    raise AssertionError("unreachable")
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an empty cache."""
+    folder = tmp_path_factory.mktemp("cache")
+    made = bootstrap.environment("buildgrid", "BuildGrid", [REQUIREMENTS], python())
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    (folder / "server.yml").write_text(SERVER.format(port=port, folder=folder))
+    with open(folder / "log", "wb") as log:
+        server = subprocess.Popen(
+            [made / "bin/bgd", "server", "start", folder / "server.yml"],
+            env=environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+        )  # fmt: skip
+    try:
+        for _ in range(300):
+            with socket.socket() as client:
+                if client.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            assert server.poll() is None, (folder / "log").read_text()
+            time.sleep(0.2)
+        yield f"grpc://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def machine(folder: Path, address: str, token: str) -> Repository:
+    """The same repository on a machine of its own: nothing in its caches, another directory."""
+    found = Repository(folder / "repository", store=folder / "caches")
+    found.configure(platforms=["linux/amd64", "linux/arm64"])
+    settings = found.root / "pants.toml"
+    settings.write_text(
+        settings.read_text().replace(
+            "[GLOBAL]\n",
+            "[GLOBAL]\nremote_cache_read = true\nremote_cache_write = true\n"
+            f'cache_content_behavior = "defer"\nremote_store_address = "{address}"\n',
+        )
+    )
+    found.write("BUILD", BUILD)
+    found.write("go.mod", "module example.com/m\n\ngo 1.25\n")
+    for main in ("one", "two"):
+        found.write(f"cmd/{main}/main.go", MAIN)
+    found.write("deep/deep.go", DEEP.format(token))
+    return found
+
+
+def same_files(one: Path, other: Path) -> bool:
+    """Whether two trees have the same files with the same bytes."""
+    names = [
+        sorted(str(p.relative_to(r)) for p in r.rglob("*") if p.is_file()) for r in (one, other)
+    ]
+    return names[0] == names[1] and not filecmp.cmpfiles(one, other, names[0], shallow=False)[1]
+
+
+def test_a_second_machine_builds_nothing_and_an_edit_only_what_it_touches(
+    address: str, tmp_path: Path
+) -> None:
+    token = str(uuid.uuid4())
+    first = machine(tmp_path / "first", address, token)
+    second = machine(tmp_path / "another/second", address, token)
+    try:
+        assert "7 built, 0 cached" in first.pants("package", "::").stderr
+        sandboxes = tmp_path / "sandboxes"
+        sandboxes.mkdir()
+        keep = (f"--local-execution-root-dir={sandboxes}", "--keep-sandboxes=always")
+        result = second.pants(*keep, "package", "::")
+        assert "0 built, 7 cached" in result.stderr
+        assert same_files(first.root / "dist", second.root / "dist")
+        # What was executed here has left its sandbox: a machine notes what is its own, and fetches
+        # wheels, but no tool of ours and no plan of a compile or link has run.
+        ran = [file.read_text() for file in sandboxes.glob("*/__run.sh")]
+        assert ran
+        assert [text for text in ran if "multiarch.tools." in text or "sh run.sh" in text] == []
+        second.write("deep/deep.go", DEEP.format(f"{token} edited"))
+        edited = started(second.pants("package", "::"))
+        compiled = sorted(line for line in edited if line.startswith("Compile "))
+        assert compiled == [
+            f"Compile example.com/m/deep for linux/{arch}" for arch in ("amd64", "arm64")
+        ]
+        assert len([line for line in edited if line.startswith("Link ")]) == 4
+    finally:
+        first.stop()
+        second.stop()
+
+
+def test_a_cache_that_is_gone_stops_nothing(address: str, tmp_path: Path) -> None:
+    """The server of the option does not answer: Pants says so, and builds by itself."""
+    alone = machine(tmp_path / "alone", "grpc://127.0.0.1:9", str(uuid.uuid4()))
+    alone.store = None
+    try:
+        result = alone.pants("package", ":one")
+        assert "2 built, 0 cached" in result.stderr
+        assert "Failed to read from remote cache" in result.stderr
+    finally:
+        alone.stop()
