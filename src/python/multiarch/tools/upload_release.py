@@ -1,9 +1,9 @@
 """Publishes a release in a folder, S3 or Google Cloud Storage.
 
 Argument: a JSON file `{"release": folder, "version", "destination", "markers": [kind...],
-"dry_run": bool}`; the folder is relative to the file's. What is there already is not sent again, and
-never overwritten: other bytes are an error before anything is sent. Markers are written last, and
-only forward. With `dry_run` all is compared, and nothing is written.
+"dry_run": bool}`; the folder is relative to the file's. What is there already is not sent again,
+and never overwritten: other bytes are an error before anything is sent. Markers are written last,
+and only forward. With `dry_run` all is compared, and nothing is written.
 """
 
 from __future__ import annotations
