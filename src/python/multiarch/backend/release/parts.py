@@ -181,7 +181,7 @@ async def _images(parts: Parts, members: Members, support: Support) -> None:
         parts.files.append(Part(value, image.digest, "image.tar", components=listed.digest))
 
 
-async def _list_names(address: Address) -> list[str]:
+async def list_names(address: Address) -> list[str]:
     """The names that a list is published by."""
     target = await release_target(address)
     repository, tags = target[RepositoryField].value or "", target[ListTagsField].value or ()
@@ -228,7 +228,7 @@ async def _lists(parts: Parts, members: Members, support: Support) -> None:
         value = {
             "target": str(listed.address),
             "digest": listed.index_digest,
-            "names": await _list_names(listed.address),
+            "names": await list_names(listed.address),
             "images": images,
         }
         parts.lists.append(ListPart(value, tuple(c.digest for c in contents)))

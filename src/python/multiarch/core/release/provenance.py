@@ -15,6 +15,7 @@ from multiarch.core.release.document import Release
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://slsa.dev/provenance/v1"
 BUILD_TYPE = "urn:pants-multiarch:release:v1"
+IMAGES_BUILD_TYPE = "urn:pants-multiarch:images:v1"
 
 
 def subjects(release: Release) -> dict[str, dict[str, str]]:
@@ -29,8 +30,10 @@ def subjects(release: Release) -> dict[str, dict[str, str]]:
     return found
 
 
-def statement(release: Release, *, target: str, source_url: str, builder: str) -> dict[str, Any]:
-    """The unsigned statement about a release."""
+def statement(
+    release: Release, *, target: str, source_url: str, builder: str, build_type: str = BUILD_TYPE
+) -> dict[str, Any]:
+    """The unsigned statement about a release, or about images alone by IMAGES_BUILD_TYPE."""
     source: dict[str, Any] = {"uri": f"git+{source_url}" if source_url else "urn:source"}
     if release.revision:
         source["digest"] = {"gitCommit": release.revision}
@@ -41,7 +44,7 @@ def statement(release: Release, *, target: str, source_url: str, builder: str) -
         "predicateType": PREDICATE_TYPE,
         "predicate": {
             "buildDefinition": {
-                "buildType": BUILD_TYPE,
+                "buildType": build_type,
                 "externalParameters": {
                     "target": target,
                     "version": release.version,

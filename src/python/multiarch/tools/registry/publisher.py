@@ -30,8 +30,9 @@ from multiarch.core.oci.reference import Reference
 from multiarch.tools.registry.client import Client
 from multiarch.tools.registry.contents import Contents, Stopped
 from multiarch.tools.registry.journal import Journal
-from multiarch.tools.registry.referrers import put_manifest
+from multiarch.tools.registry.referrers import put_manifest, record, referrers
 from multiarch.tools.registry.repository import Repository
+from multiarch.tools.registry.source import ImageSource
 from multiarch.tools.registry.transport import RegistryError, RegistrySettings
 
 # Requests at once.
@@ -149,9 +150,11 @@ class Publisher:
         self.progress.expected = sum(t.blob.size for t in actions.transfers if not t.source)
         for _, some in groupby(actions.transfers, lambda transfer: transfer.waits):
             self.each(self.transfer, tuple(some))
-        for _, level in groupby(actions.placements, lambda placement: placement.node.height):
+        for _, level in groupby(actions.placements, lambda placement: placement.order):
             self.each(self.put, tuple(level))
         self.each(self.verify, actions.placements)
+        if actions.placements or actions.moves:
+            self.each(self.list_attached, [p for p in plan.placements if p.attached])
         self.journal.note(actions.placements)
         for reference in actions.to_sign:
             sign(reference)
@@ -190,6 +193,14 @@ class Publisher:
                 f"{repository.name}: the registry took the manifest {digest}, and does not have "
                 "it. No tag was moved."
             )
+
+    def list_attached(self, placement: Placement) -> None:
+        """See that an artifact is among its subject's referrers, also one of an ended run."""
+        repository, descriptor = self.repository(placement.repository), placement.node.descriptor
+        source = ImageSource(repository.client, repository.reference)
+        listed = referrers(source, placement.node.subject)
+        if descriptor.digest not in {found.digest for found in listed}:
+            record(repository, self.contents.read(descriptor))
 
     def tag(self, move: TagMove, plan: Plan) -> None:
         """Set one tag, and look whether it then stands for what it should."""
