@@ -2,7 +2,8 @@
 
 Argument: a JSON file `{"address", "layout", "repository", "tags", "image_names", "movable_tags",
 "nearby": {platform: [repository]}, "insecure", "ca_file", "dry_run", "sign_command", "journal"}`;
-`layout` is an OCI layout, a folder or a tar, and may have artifacts beside its index; it and `journal` are relative to the file's folder.
+`layout` is an OCI layout, a folder or a tar, and may have artifacts beside its index; it and
+`journal` are relative to the file's folder.
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ class Tag:
 
 @dataclass(frozen=True)
 class Plan:
-    """Manifests, children before what lists them, artifacts last, and tags, those of images first."""
+    """Manifests, children before what lists them, artifacts last; and tags, images' first."""
 
     placements: tuple[Placement, ...]
     tags: tuple[Tag, ...]
