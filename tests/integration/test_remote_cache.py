@@ -116,6 +116,8 @@ def machine(folder: Path, address: str, token: str) -> Repository:
         settings.read_text().replace(
             "[GLOBAL]\n",
             "[GLOBAL]\nremote_cache_read = true\nremote_cache_write = true\n"
+            # Pants stops waiting for what it still writes after 3 seconds by default.
+            "session_end_tasks_timeout = 300\n"
             f'cache_content_behavior = "defer"\nremote_store_address = "{address}"\n',
         )
     )
