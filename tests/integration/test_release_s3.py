@@ -85,7 +85,7 @@ def keys(server: Mapping[str, str]) -> list[str]:
     done = subprocess.run(
         [python("s3fs", PINNED), "-c", LIST], env=server, check=True, capture_output=True, text=True
     )
-    return [line.removeprefix("releases/fleet/") for line in done.stdout.splitlines()]
+    return [line.removeprefix("releases/fleet/") for line in done.stdout.split()]
 
 
 def test_an_upload_is_interrupted_and_resumed_and_never_overwrites(
