@@ -151,8 +151,8 @@ def test_a_second_machine_builds_nothing_and_an_edit_only_what_it_touches(
         result = second.pants(*keep, "package", "::")
         assert "0 built, 7 cached" in result.stderr
         assert same_files(first.root / "dist", second.root / "dist")
-        # What was executed here has left its sandbox: a machine notes what is its own, and may fetch
-        # and unpack Go and wheels by itself. Nothing was listed, compiled, linked or put together.
+        # What was executed here has left its sandbox: a machine notes what is its own, and may
+        # fetch and unpack Go and wheels by itself. It lists, compiles, links and assembles nothing.
         ran = [file.read_text() for file in sandboxes.glob("*/__run.sh")]
         assert ran
         ours = [text for text in ran if "multiarch.tools." in text or "sh run.sh" in text]
