@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -170,19 +171,23 @@ def test_only_binaries_whose_compiler_changed_are_built_again(repository: Reposi
     targets = [f"app:zig#linux/{arch}" for arch in ("amd64", "arm/v6")]
     repository.pants("package", *targets, "app:gcc#linux/arm/v6")
     assert builds(repository.pants("package", *targets)) == []
-    flags = '--c-toolchain-cflags={"linux/arm/v6": ["-DOTHER"]}'
+    # The machine's store may know every build of a run before; none had this token.
+    token = secrets.token_hex(8)
+    flags = f'--c-toolchain-cflags={{"linux/arm/v6": ["-DOTHER=x{token}"]}}'
     ran = builds(repository.pants(flags, "package", *targets))
     # The C library does not depend on the flags of programs.
     assert ran == ["Build app:zig#linux/arm/v6 with cgo"]
     other = '--c-toolchain-compilers={"linux/arm/v6": "gcc"}'
-    ran = builds(repository.pants(other, "package", *targets))
+    ran = builds(repository.pants(flags, other, "package", *targets))
     assert ran == ["Build app:zig#linux/arm/v6 with cgo"]
     edited = repository.root / "app/page.c"
-    edited.write_text(edited.read_text().replace('"musl"', '"musl!"'))
+    text = edited.read_text()
+    assert '"musl"' in text
+    edited.write_text(text.replace('"musl"', f'"musl {token}"'))
     try:
         ran = builds(repository.pants("package", "app:zig#linux/arm/v6", "app:gcc#linux/arm/v6"))
     finally:
-        edited.write_text(edited.read_text().replace('"musl!"', '"musl"'))
+        edited.write_text(text)
     # Neither std nor a C library: they do not depend on it.
     assert ran == ["Build app:gcc#linux/arm/v6 with cgo", "Build app:zig#linux/arm/v6 with cgo"]
 

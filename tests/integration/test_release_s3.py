@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import socket
+import socketserver
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -80,27 +82,69 @@ def upload(tree: Path, server: Mapping[str, str]) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
+# What one connection sends through the relay before it is held.
+HELD_AFTER = 1 << 20
+
+
+class Relay(socketserver.ThreadingTCPServer):
+    """A way to the server on which a connection that has sent much goes no further."""
+
+    daemon_threads = True
+
+    def __init__(self, server: Mapping[str, str]) -> None:
+        super().__init__(("127.0.0.1", 0), Held)
+        host, _, port = server["AWS_ENDPOINT_URL"].removeprefix("http://").partition(":")
+        self.behind = (host, int(port))
+        self.environment = {
+            **server,
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.server_address[1]}",
+        }
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+class Held(socketserver.BaseRequestHandler):
+    """One connection of a relay."""
+
+    server: Relay
+
+    def handle(self) -> None:
+        """Pass on what the client sends, until it is too much, and what it is answered."""
+        with socket.create_connection(self.server.behind) as behind:
+            threading.Thread(target=self.answer, args=[behind], daemon=True).start()
+            sent = 0
+            while sent < HELD_AFTER and (data := self.request.recv(1 << 16)):
+                behind.sendall(data)
+                sent += len(data)
+            # Until the client is gone nothing is closed: to the server the upload is under way.
+            while self.request.recv(1, socket.MSG_PEEK) and sent >= HELD_AFTER:
+                time.sleep(0.05)
+
+    def answer(self, behind: socket.socket) -> None:
+        """Pass on what the server answers."""
+        while data := behind.recv(1 << 16):
+            self.request.sendall(data)
+
+
 def keys(server: Mapping[str, str]) -> list[str]:
     """The keys of all objects, relative to the place of the releases."""
     done = subprocess.run(
         [python("s3fs", PINNED), "-c", LIST], env=server, check=True, capture_output=True, text=True
     )
-    return [line.removeprefix("releases/fleet/") for line in done.stdout.splitlines()]
+    return [line.removeprefix("releases/fleet/") for line in done.stdout.split()]
 
 
 def test_an_upload_is_interrupted_and_resumed_and_never_overwrites(
     tmp_path: Path, server: Mapping[str, str]
 ) -> None:
-    # Large enough that the upload is not over before it is killed.
-    tree = make(tmp_path / "one", text="read me\n" * (8 << 20))
-    first = upload(tree, server)
-    for _ in range(300):
-        if keys(server):
-            break
-        assert first.poll() is None, first.communicate()
-        time.sleep(0.05)
-    first.kill()
-    first.communicate()
+    # The large file is held on its way, however fast the machine is.
+    tree = make(tmp_path / "one", text="read me\n" * (HELD_AFTER >> 1))
+    with Relay(server) as relay:
+        first = upload(tree, relay.environment)
+        while not keys(server):
+            assert first.poll() is None, first.communicate()
+        first.kill()
+        first.communicate()
+        relay.shutdown()
     partly = keys(server)
     assert partly
     assert not [key for key in partly if key.endswith(("SUMS", ".txt"))]
@@ -128,5 +172,5 @@ def test_an_upload_is_interrupted_and_resumed_and_never_overwrites(
     _, err = other.communicate()
     assert other.returncode == 1
     assert "nothing was sent, because other files are there" in err
-    assert "`README` has 67108864 bytes there, and the release has 6" in err
+    assert "`README` has 4194304 bytes there, and the release has 6" in err
     assert "Traceback" not in err

@@ -129,7 +129,7 @@ def test_a_base_that_was_not_made_says_how_to_make_it(repository: Repository) ->
     # What is remembered of the run before is not said of this one.
     shutil.copyfile(debian(), repository.root / "absent/no.tar")
     made = repository.pants("package", "absent:i", env={"CI": ""})
-    assert "1 built, 0 cached" in made.stderr
+    assert "1 outputs of 1 targets for 1 platforms" in made.stderr
     assert "Left out" not in made.stderr
 
 
