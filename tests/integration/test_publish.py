@@ -396,6 +396,27 @@ def test_two_publishers_at_once_do_not_harm_each_other(registry: Registry, tmp_p
     assert registry.tag("both/hello", "v1") == cases[0].digest
 
 
+def test_a_registry_that_writes_a_child_again_is_asked_again(
+    registry: Registry, proxy: Proxy, tmp_path: Path, impatient: None
+) -> None:
+    case, forward, left = Case(tmp_path, "both/again"), proxy.forward, [2]
+
+    def writes(handler: Any, body: bytes) -> Any:
+        if handler.command == "PUT" and b"manifests" in body and left[0]:
+            left[0] -= 1
+            return 400, {}, b'{"errors": [{"code": "MANIFEST_BLOB_UNKNOWN", "message": "?"}]}'
+        return forward(handler, body)
+
+    proxy.forward = writes  # type: ignore[method-assign]
+    case.publish(proxy.name)
+    assert registry.tag("both/again", "v1") == case.digest
+    left[0] = 99
+    said = r"putting the manifest sha256:\w+ failed 5 times; the last time: 400 .*MANIFEST_BLOB_UN"
+    with pytest.raises(MultiarchError, match=said):
+        Case(tmp_path / "other", "both/never").publish(proxy.name)
+    assert registry.tag("both/never", "v1") == ""
+
+
 def test_somebody_elses_tag_is_noticed(registry: Registry, proxy: Proxy, tmp_path: Path) -> None:
     mine, other = Case(tmp_path / "a", "race/x"), Case(tmp_path / "b", "race/x", seed="other")
     forward = proxy.forward

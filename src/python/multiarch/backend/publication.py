@@ -47,10 +47,14 @@ class Names:
     tags: tuple[str, ...]
 
     @property
+    def each(self) -> tuple[str, ...]:
+        """The names with a tag each."""
+        return tuple(f"{self.repository.name}:{tag}" for tag in self.tags)
+
+    @property
     def text(self) -> str:
         """All of it, for people."""
-        name = self.repository.name
-        return ", ".join(f"{name}:{tag}" for tag in self.tags) or name
+        return ", ".join(self.each) or self.repository.name
 
 
 @rule(level=LogLevel.DEBUG)

@@ -1,9 +1,10 @@
 """Makes the attestations of a manifest list: bills of materials and provenance, as OCI artifacts.
 
-Request: `{"target", "version", "revision", "tree_state", "seconds", "source_url", "names",
-"index": path of the layout's index.json, "images": [{"descriptor", "size", "support", "name",
-"components"}], "output"}`; `components` is what `multiarch.tools.image_contents` wrote. The output
-folder gets `blobs/`, as a layout has them, and `attestations.json`: the artifacts' descriptors.
+Request: `{"target", "version", "revision", "tree_state", "seconds", "source_url",
+"builder", "names", "index": path of the layout's index.json, "images": [{"descriptor", "size",
+"support", "name", "components"}], "output"}`; `components` is what `multiarch.tools.image_contents`
+wrote. The output folder gets `blobs/`, as a layout has them, and `attestations.json`: the
+artifacts' descriptors.
 """
 
 from __future__ import annotations
@@ -46,7 +47,13 @@ def artifacts(request: Mapping[str, Any]) -> tuple[Artifact, ...]:
         listed = json.loads(Path(value["components"]).read_text())["components"]
         components = [Component(**component) for component in listed]
         bills.append(bill_of_materials(image, value["name"], components, release))
-    stated = provenance((*images, index), release, target=target, source_url=request["source_url"])
+    stated = provenance(
+        (*images, index),
+        release,
+        target=target,
+        source_url=request["source_url"],
+        builder=request["builder"],
+    )
     return (*bills, *stated)
 
 

@@ -65,14 +65,15 @@ async def publish_manifest_list(request: PublishManifestListRequest) -> PublishP
     if not layouts:
         return not_published(fields.address, "there is no list: see the warnings")
     layout, digest = layouts[0]
-    if fields.attestations.value:
-        # Their blobs lie beside those of the list, and what `package` writes has none of them.
-        made = await Get(Attestations, AttestationsRequest(fields.address))
-        beside = await Get(Digest, AddPrefix(made.digest, layout))
-        digest = await Get(Digest, MergeDigests((digest, beside)))
     names = NamesRequest(
         fields.address, fields.repository.value, fields.tags.value or (), fields.tags.alias
     )
+    if fields.attestations.value:
+        # Their blobs lie beside those of the list, and what `package` writes has none of them.
+        stated = (await Get(Names, NamesRequest, names)).each
+        made = await Get(Attestations, AttestationsRequest(fields.address, stated))
+        beside = await Get(Digest, AddPrefix(made.digest, layout))
+        digest = await Get(Digest, MergeDigests((digest, beside)))
     images = await Get(Targets, UnparsedAddressInputs, fields.images.to_unparsed_address_inputs())
     named = [image for image in images if image[ImageRepositoryField].value]
     found = await MultiGet(Get(Names, NamesRequest, image_names(image)) for image in named)

@@ -13,9 +13,10 @@ from pants.util.logging import LogLevel
 
 from multiarch.backend.manifest_list.rules import BuildManifestListRequest, BuiltManifestList
 from multiarch.backend.platforms import SupportToday
-from multiarch.backend.release.parts import ImageContents, ImageContentsRequest, list_names
+from multiarch.backend.release.parts import ImageContents, ImageContentsRequest
 from multiarch.backend.sandbox import ToolProcess, request_json
 from multiarch.backend.subsystems.multiarch import MultiarchSubsystem
+from multiarch.backend.subsystems.multiarch_release import MultiarchReleaseSubsystem
 from multiarch.backend.version import SourceVersionRequest
 from multiarch.core.release.layout import image_name
 from multiarch.core.version import SourceVersion
@@ -23,9 +24,10 @@ from multiarch.core.version import SourceVersion
 
 @dataclass(frozen=True)
 class AttestationsRequest:
-    """The list that the attestations are about."""
+    """The list that the attestations are about, and the names that it is published by."""
 
     address: Address
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,10 @@ class Attestations:
 
 @rule(level=LogLevel.DEBUG)
 async def make_attestations(
-    request: AttestationsRequest, today: SupportToday, multiarch: MultiarchSubsystem
+    request: AttestationsRequest,
+    today: SupportToday,
+    multiarch: MultiarchSubsystem,
+    options: MultiarchReleaseSubsystem,
 ) -> Attestations:
     address = request.address
     built, version = await MultiGet(
@@ -59,7 +64,8 @@ async def make_attestations(
         "tree_state": version.tree_state,
         "seconds": version.seconds,
         "source_url": multiarch.source_url,
-        "names": await list_names(address),
+        "builder": options.builder_id,
+        "names": list(request.names),
         "index": "layout/index.json",
         "images": [
             {

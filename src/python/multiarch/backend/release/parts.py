@@ -18,7 +18,11 @@ from multiarch.backend.go_build.link import BuiltBinary
 from multiarch.backend.go_cross_binary.rules import failed
 from multiarch.backend.image.built_image import BuildImageRequest, BuiltImage
 from multiarch.backend.manifest_list.rules import BuildManifestListRequest, BuiltManifestList
-from multiarch.backend.manifest_list.target_types import ListTagsField, RepositoryField
+from multiarch.backend.manifest_list.target_types import (
+    AttestationsField,
+    ListTagsField,
+    RepositoryField,
+)
 from multiarch.backend.release.archives import ArchiveRequest, BuiltArchive
 from multiarch.backend.release.members import (
     MemberFiles,
@@ -181,7 +185,7 @@ async def _images(parts: Parts, members: Members, support: Support) -> None:
         parts.files.append(Part(value, image.digest, "image.tar", components=listed.digest))
 
 
-async def list_names(address: Address) -> list[str]:
+async def _list_names(address: Address) -> list[str]:
     """The names that a list is published by."""
     target = await release_target(address)
     repository, tags = target[RepositoryField].value or "", target[ListTagsField].value or ()
@@ -190,6 +194,11 @@ async def list_names(address: Address) -> list[str]:
         return []
     filled = (fill_text(t, stamps, where=f"{address}: `tags`").replace("+", "_") for t in tags)
     return [f"{repository}:{tag}" for tag in filled]
+
+
+async def _is_attested(address: Address) -> bool:
+    target = await release_target(address)
+    return bool(target[AttestationsField].value and target[RepositoryField].value)
 
 
 async def _lists(parts: Parts, members: Members, support: Support) -> None:
@@ -228,7 +237,8 @@ async def _lists(parts: Parts, members: Members, support: Support) -> None:
         value = {
             "target": str(listed.address),
             "digest": listed.index_digest,
-            "names": await list_names(listed.address),
+            "names": await _list_names(listed.address),
+            "attestations": await _is_attested(listed.address),
             "images": images,
         }
         parts.lists.append(ListPart(value, tuple(c.digest for c in contents)))

@@ -19,7 +19,6 @@ from multiarch.core.release.spdx import Component, Subject, spdx_document
 
 SPDX_TYPE = "application/spdx+json"
 PROVENANCE_TYPE = "application/vnd.in-toto+json"
-BUILDER = "urn:pants-multiarch:builder:local"
 
 
 @dataclass(frozen=True)
@@ -50,11 +49,11 @@ def bill_of_materials(
 
 
 def provenance(
-    subjects: Iterable[Descriptor], release: Release, *, target: str, source_url: str
+    subjects: Iterable[Descriptor], release: Release, *, target: str, source_url: str, builder: str
 ) -> tuple[Artifact, ...]:
     """One SLSA statement over a list and its images, as an artifact about each of `subjects`."""
     document = statement(
-        release, target=target, source_url=source_url, builder=BUILDER, build_type=IMAGES_BUILD_TYPE
+        release, target=target, source_url=source_url, builder=builder, build_type=IMAGES_BUILD_TYPE
     )
     kind = (("in-toto.io/predicate-type", PREDICATE_TYPE),)
     return tuple(

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from multiarch.core.release.document import Release
+from multiarch.core.release.document import Release, ReleasedList
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://slsa.dev/provenance/v1"
@@ -66,6 +66,23 @@ def statement_problems(value: Any, release: Release) -> tuple[str, ...]:
     if not isinstance(value, Mapping):
         return (f"expected a JSON object, found {type(value).__name__}",)
     return (*_form_problems(value), *_subject_problems(value.get("subject") or (), release))
+
+
+def images_problems(value: Any, listed: ReleasedList, version: str) -> tuple[str, ...]:
+    """Everything about a statement over a list and its images that is not so."""
+    if not isinstance(value, Mapping):
+        return (f"expected a JSON object, found {type(value).__name__}",)
+    found = list(_form_problems(value))
+    if found:
+        return tuple(found)
+    stated = value["predicate"]["buildDefinition"]["externalParameters"].get("version")
+    if stated != version:
+        found.append(f"it is about version {stated}, and the release is {version}")
+    digests = {(s.get("digest") or {}).get("sha256") for s in value.get("subject") or ()}
+    for digest in (listed.digest, *(image.digest for image in listed.images)):
+        if digest.removeprefix("sha256:") not in digests:
+            found.append(f"it has no subject {digest}, which the release holds")
+    return tuple(found)
 
 
 def _form_problems(value: Mapping[str, Any]) -> Iterator[str]:

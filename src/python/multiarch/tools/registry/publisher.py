@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -34,6 +33,7 @@ from multiarch.tools.registry.referrers import put_manifest, record, referrers
 from multiarch.tools.registry.repository import Repository
 from multiarch.tools.registry.source import ImageSource
 from multiarch.tools.registry.transport import RegistryError, RegistrySettings
+from multiarch.tools.signing import call
 
 # Requests at once.
 CONCURRENCY = 4
@@ -267,19 +267,14 @@ def signer(
 
     def sign(reference: Reference) -> None:
         text = str(reference)
-        argv = [part.replace("{reference}", text) for part in command]
         say(f"  sign {text}")
-        try:
-            code = subprocess.run(argv, env=dict(environment)).returncode
-        except OSError as error:
-            raise MultiarchError(
-                f"`[multiarch-publish] sign_command`: {argv[0]!r} cannot be started: {error}. "
-                "No tag was moved."
-            ) from error
-        if code != 0:
-            raise MultiarchError(
-                f"`[multiarch-publish] sign_command` ended with {code} for {text}. No tag was "
-                "moved."
-            )
+        call(
+            command,
+            {"reference": text},
+            environment,
+            option="`[multiarch-publish] sign_command`",
+            what=text,
+            effect="No tag was moved.",
+        )
 
     return sign
