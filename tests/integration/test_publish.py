@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,28 +45,6 @@ def noise(seed: str, size: int = 40_000) -> bytes:
 def images(seed: str) -> list[Image]:
     """One image per platform, with layers of their own."""
     return [Image(platform, noise(f"{seed} {platform}")) for platform in PLATFORMS]
-
-
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    """A registry; each test has repositories of its own."""
-    found = Registry(tmp_path_factory.mktemp("registry"))
-    yield found
-    found.stop()
-
-
-@pytest.fixture
-def proxy(registry: Registry) -> Iterator[Proxy]:
-    """A proxy in front of it."""
-    found = Proxy(registry)
-    yield found
-    found.stop()
-
-
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits before another try."""
-    monkeypatch.setattr("time.sleep", lambda seconds: None)
 
 
 class Case:

@@ -217,7 +217,7 @@ def test_attestations_are_there_before_the_tags(world: World) -> None:
     assert world.registry.tag("team/attested", "1.0_x") == digest
     (stated,) = attached(world, "team/attested", digest).values()
     subjects = {s["name"]: s["digest"]["sha256"] for s in stated["subject"]}
-    assert subjects["registry.example.com/team/attested:1.0_x"] == digest[7:]
+    assert subjects[f"{name}:1.0_x"] == digest[7:]
     assert len(subjects) == 8
     for repository in ("team/attested", "team/attested-s390x"):
         image = world.registry.tag("team/attested-s390x", "1.0_x")
