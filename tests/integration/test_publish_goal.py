@@ -142,8 +142,17 @@ def test_each_platform_gets_its_image(world: World, tool: str, tmp_path: Path) -
         if tool == "skopeo":
             argv = [f"--override-os={os_}", f"--override-arch={arch}"]
             argv += [f"--override-variant={variant}"] if variant else []
-            argv += ["inspect", "--config", "--tls-verify=false", f"docker://{name}"]
-            found = json.loads(run(program, *argv))
+            layout = f"oci:{tmp_path}/{platform.slug}:x"
+            run(
+                program,
+                *argv,
+                "--insecure-policy",
+                "copy",
+                "--src-tls-verify=false",
+                f"docker://{name}",
+                layout,
+            )
+            found = json.loads(run(program, "inspect", "--config", layout))
         elif tool == "buildah":
             argv = ["--os", os_, "--arch", arch, *(["--variant", variant] if variant else [])]
             run(program, *storage, "pull", "-q", "--tls-verify=false", *argv, name)

@@ -203,10 +203,17 @@ def keys() -> Iterator[dict[str, str]]:
 
 
 # An image's signature is a signed text with its digest, which the test keeps in a folder.
-SIGN_IMAGE = 'printf "%s\\n" "$1" | gpg --batch --clearsign --output "$GNUPGHOME/${1##*:}.asc"'
-SIGN = f"""
+SIGN = """
+[multiarch-registry]
+insecure = ["{registry}"]
+
 [multiarch-publish]
-sign_command = ["sh", "-c", '{SIGN_IMAGE}', "sign", "{{reference}}"]
+redirect = {{"registry.example.com" = "{registry}"}}
+sign_command = [
+    "sh", "-c",
+    'printf "%s\\n" "$1" | gpg --batch --clearsign --output "$GNUPGHOME/${{1##*:}}.asc"',
+    "sign", "{{reference}}",
+]
 
 [multiarch-release]
 builder_id = "https://ci.example.com/release"
@@ -222,11 +229,10 @@ def test_what_is_signed_and_attested_verifies_and_what_others_put_there_is_named
 ) -> None:
     repository, place = "team/hello", f"{tmp_path}/there/v1.36.0-rc.0"
     name = f"{registry.name}/{repository}:v1.36.0-rc.0"
-    pushed = f"{registry.name}/{repository}"
-    user = {**keys, "PUSHED": pushed, "THERE": f"{tmp_path}/there"}
-    (tmp_path / "sign.toml").write_text(SIGN)
+    stated = f"registry.example.com/{repository}"
+    user = {**keys, "PUSHED": stated, "THERE": f"{tmp_path}/there"}
+    (tmp_path / "sign.toml").write_text(SIGN.format(registry=registry.name))
     options = (f"--pants-config-files={tmp_path}/sign.toml",)
-    options += (f"--multiarch-registry-insecure=['{registry.name}']",)
 
     def verify() -> str:
         done = shared.pants(*options, "verify-release", ":release", check=False, env=user)
@@ -238,7 +244,9 @@ def test_what_is_signed_and_attested_verifies_and_what_others_put_there_is_named
     digest = registry.tag(repository, "v1.36.0-rc.0")
     document = yaml.safe_load(Path(place, "release.yaml").read_text())
     (listed,) = document["lists"]
-    assert (listed["digest"], listed["names"], listed["attestations"]) == (digest, [name], True)
+    assert (listed["digest"], listed["names"], listed["attestations"]) == (
+        digest, [f"{stated}:v1.36.0-rc.0"], True,
+    )  # fmt: skip
     # Each digest that got a tag is signed, and gpg itself accepts all signatures.
     signed = {file.stem for file in Path(keys["GNUPGHOME"]).glob("*.asc")}
     assert signed == {i["digest"][7:] for i in listed["images"]} | {digest[7:]}

@@ -123,7 +123,8 @@ def make(root: Path, *, version: str = VERSION, text: str = "read me\n") -> Path
 def verify(tree: Path, rebuilt: str | None = None, command: Sequence[str] = ()) -> None:
     request = {
         "places": [{"url": str(tree), "rebuilt": rebuilt}],
-        "registries": False, "insecure": [], "ca_file": "", "verify_command": list(command),
+        "registries": False, "insecure": [], "ca_file": "", "redirect": {},
+        "verify_command": list(command),
     }  # fmt: skip
     verify_release.main(request)
 

@@ -22,11 +22,9 @@ from multiarch.backend.sandbox import request_json
 from multiarch.backend.subsystems.multiarch_publish import MultiarchPublishSubsystem
 from multiarch.backend.subsystems.multiarch_registry import MultiarchRegistrySubsystem
 from multiarch.backend.version import stamps_in
-from multiarch.core.oci.names import parse_repository, parse_tag, redirected
+from multiarch.core.oci.names import REDIRECT, parse_repository, parse_tag, redirected
 from multiarch.core.oci.reference import Reference
 from multiarch.core.stamps import fill_text
-
-_REDIRECT = "`[multiarch-publish] redirect`"
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,7 @@ async def resolve_names(request: NamesRequest, options: MultiarchPublishSubsyste
     where = f"{request.address}: `{request.tags_alias}`"
     stamps = await stamps_in(request.tags)
     return Names(
-        redirected(repository, options.redirect, where=_REDIRECT),
+        redirected(repository, options.redirect, where=REDIRECT),
         tuple(parse_tag(fill_text(tag, stamps, where=where), where=where) for tag in request.tags),
     )
 

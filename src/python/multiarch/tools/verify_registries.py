@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from multiarch.core.errors import MultiarchError
 from multiarch.core.oci.descriptor import Descriptor
 from multiarch.core.oci.layout import parse_json
+from multiarch.core.oci.names import REDIRECT, redirected
 from multiarch.core.oci.reference import Reference
 from multiarch.core.release.document import Release, ReleasedList
 from multiarch.core.release.verification import attestation_problems, registry_problems
@@ -22,11 +24,14 @@ from multiarch.tools.registry.transport import RegistryError, RegistrySettings
 class RegistryVerifier:
     """Asks for every name of a release; counts what agrees.
 
-    `problems` gets every mismatch, and `skipped` the names whose registry does not answer.
+    `problems` gets every mismatch, and `skipped` the names whose registry does not answer. They are
+    looked for where `redirect` puts them.
     """
 
-    def __init__(self, release: Release, settings: RegistrySettings) -> None:
-        self.release, self.settings = release, settings
+    def __init__(
+        self, release: Release, settings: RegistrySettings, redirect: Mapping[str, str]
+    ) -> None:
+        self.release, self.settings, self.redirect = release, settings, redirect
         self.agreed = self.attestations = 0
         self.problems: list[str] = []
         self.skipped: list[str] = []
@@ -34,16 +39,19 @@ class RegistryVerifier:
     def run(self) -> None:
         """Ask for all names."""
         for listed in self.release.lists:
-            for name in listed.names:
+            for text in listed.names:
+                name = Reference.parse(text)
+                place = redirected(name, self.redirect, where=REDIRECT)
+                reference = replace(place, tag=name.tag)
                 try:
-                    found = self.name_problems(listed, name)
+                    found = self.name_problems(listed, reference)
                 except MultiarchError as error:
-                    found = [f"{name}: {error}"]
+                    found = [f"{reference}: {error}"]
                 self.problems += found
 
-    def name_problems(self, listed: ReleasedList, name: str) -> list[str]:
+    def name_problems(self, listed: ReleasedList, reference: Reference) -> list[str]:
         """Every mismatch of one name; raises MultiarchError for what cannot be read."""
-        reference = Reference.parse(name)
+        name = str(reference)
         source = ImageSource(Client(reference.registry, self.settings), reference)
         try:
             repository = Repository(source.client, reference)

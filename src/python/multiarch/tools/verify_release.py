@@ -1,9 +1,9 @@
 """Verifies a published release against what it says of itself, and against registries.
 
 Argument: a JSON file `{"places": [{"url", "rebuilt": text of its SHA256SUMS | null}], "registries":
-bool, "insecure": [registry...], "ca_file", "verify_command": [word...]}`. Everything is read; every
-mismatch is reported. A registry that does not answer is said, and is no mismatch; so is a signature
-where no command verifies it.
+bool, "insecure": [registry...], "ca_file", "redirect": {prefix: prefix}, "verify_command":
+[word...]}`. Everything is read; every mismatch is reported. A registry that does not answer is
+said, and is no mismatch; so is a signature where no command verifies it.
 """
 
 from __future__ import annotations
@@ -189,7 +189,7 @@ def verify_place(place: Mapping[str, Any], request: Mapping[str, Any]) -> list[s
             from multiarch.tools.verify_registries import RegistryVerifier
 
             settings = RegistrySettings(os.environ, tuple(request["insecure"]), request["ca_file"])
-            registries = RegistryVerifier(release, settings)
+            registries = RegistryVerifier(release, settings, request["redirect"])
             registries.run()
             problems += registries.problems
             agreed, attested = registries.agreed, registries.attestations

@@ -21,6 +21,7 @@ from multiarch.backend.release.libraries import PublishTool, PublishToolRequest
 from multiarch.backend.release.rules import BuildReleaseRequest, BuiltRelease
 from multiarch.backend.release.target_types import ReleaseDestinationsField, ReleaseMembersField
 from multiarch.backend.sandbox import request_json
+from multiarch.backend.subsystems.multiarch_publish import MultiarchPublishSubsystem
 from multiarch.backend.subsystems.multiarch_registry import MultiarchRegistrySubsystem
 from multiarch.backend.subsystems.multiarch_release import MultiarchReleaseSubsystem
 from multiarch.backend.version import SourceVersionRequest
@@ -117,6 +118,7 @@ async def verify_release(
     specs: Specs,
     options: VerifyReleaseSubsystem,
     registry: MultiarchRegistrySubsystem,
+    publish: MultiarchPublishSubsystem,
     release: MultiarchReleaseSubsystem,
     environment: CompleteEnvironmentVars,
     _workspace: Workspace,  # Without it, a goal may not start what has effects.
@@ -145,6 +147,7 @@ async def verify_release(
                         "registries": options.registries,
                         "insecure": list(registry.insecure),
                         "ca_file": registry.ca_file,
+                        "redirect": dict(publish.redirect),
                         "verify_command": list(release.verify_command),
                     }
                 ),
