@@ -28,11 +28,8 @@ MAINS = '{{if and (eq .Name "main") .GoFiles}}{{.Dir}}{{end}}'
 GO_ENV = {"GOENV": "off", "GOTOOLCHAIN": "local", "GOFLAGS": "", "GOPROXY": "off"}
 HEAD = f"""[GLOBAL]
 pants_version = "2.17.1"
-backend_packages = ["pants.backend.python", "multiarch.backend"]
+backend_packages = ["multiarch.backend"]
 pythonpath = ["{ROOT}/src/python"]
-
-[python]
-interpreter_constraints = ["==3.9.*"]
 
 [go-toolchain]
 source = "package-index"
