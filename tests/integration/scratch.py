@@ -49,12 +49,9 @@ class Repository:
             f"""
 [GLOBAL]
 pants_version = "2.17.1"
-backend_packages = ["pants.backend.python", "multiarch.backend"]
+backend_packages = ["multiarch.backend"]
 pythonpath = ["{SOURCES}"]
 pantsd_max_memory_usage = "2GiB"
-
-[python]
-interpreter_constraints = ["==3.9.*"]
 
 [go-toolchain]
 source = "package-index"

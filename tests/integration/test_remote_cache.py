@@ -20,7 +20,9 @@ from tests.integration.scratch import Repository, environment, require, started
 pytestmark = pytest.mark.integration
 
 REQUIREMENTS = bootstrap.ROOT / "3rdparty/python/buildgrid-requirements.txt"
+# Pants sends 128 requests of each kind at a time; what the server has no thread for, it refuses.
 SERVER = """
+thread-pool-size: 300
 server:
   - !channel
     address: 127.0.0.1:{port}
@@ -117,7 +119,7 @@ def machine(folder: Path, address: str, token: str) -> Repository:
             "[GLOBAL]\n",
             "[GLOBAL]\nremote_cache_read = true\nremote_cache_write = true\n"
             # Pants stops waiting for what it still writes after 3 seconds by default.
-            "session_end_tasks_timeout = 300\n"
+            "session_end_tasks_timeout = 300\nremote_cache_rpc_timeout_millis = 20000\n"
             f'cache_content_behavior = "defer"\nremote_store_address = "{address}"\n',
         )
     )
@@ -144,20 +146,21 @@ def test_a_second_machine_builds_nothing_and_an_edit_only_what_it_touches(
     first = machine(tmp_path / "first", address, token)
     second = machine(tmp_path / "another/second", address, token)
     try:
-        assert "7 built, 0 cached" in first.pants("package", "::").stderr
+        built = first.pants("package", "::").stderr
+        assert "7 built, 0 cached" in built
+        assert "remote cache" not in built
         sandboxes = tmp_path / "sandboxes"
         sandboxes.mkdir()
         keep = (f"--local-execution-root-dir={sandboxes}", "--keep-sandboxes=always")
         result = second.pants(*keep, "package", "::")
         assert "0 built, 7 cached" in result.stderr
         assert same_files(first.root / "dist", second.root / "dist")
-        # What was executed here has left its sandbox. None is of this repository: no package was
-        # compiled, nothing linked or put together. (Go is unpacked and std compiled again in some
-        # runs; why is not known yet.)
+        # What was begun here has left its sandbox: nothing was compiled, linked, put together or
+        # unpacked but the wheels, by Pants itself, and the host's own notes.
         ran = [file.read_text() for file in sandboxes.glob("*/__run.sh")]
         assert ran
-        own = ("sh run.sh", *(f"multiarch.tools.{t}" for t in ("verify", "assemble", "index")))
-        assert [text for text in ran if any(word in text for word in own)] == []
+        own = [text for text in ran if "run.sh" in text or "multiarch.tools" in text]
+        assert not own, [*own, result.stderr]
         second.write("deep/deep.go", DEEP.format(f"{token} edited"))
         edited = started(second.pants("package", "::"))
         compiled = sorted(line for line in edited if line.startswith("Compile "))

@@ -10,7 +10,6 @@ from multiarch.backend.go_build.binaries import GoBinary, GoBinaryRequest
 from multiarch.backend.go_build.link import BuiltBinary
 from multiarch.core.c.options import COptions, Libc
 from multiarch.core.platforms import Platform
-from pants.backend.python import register as python
 from pants.build_graph.address import Address
 from pants.core import register as core
 from pants.engine.addresses import Addresses
@@ -26,7 +25,6 @@ def runner() -> RuleRunner:
     return RuleRunner(
         rules=[
             *core.rules(),
-            *python.rules(),
             *register.rules(),
             QueryRule(Targets, (Addresses,)),
             QueryRule(GoBinary, (GoBinaryRequest,)),
@@ -34,7 +32,7 @@ def runner() -> RuleRunner:
             QueryRule(CToolchain, (CToolchainRequest,)),
             QueryRule(Zig, (ZigRequest,)),
         ],
-        target_types=[*core.target_types(), *python.target_types(), *register.target_types()],
+        target_types=[*core.target_types(), *register.target_types()],
     )
 
 

@@ -8,7 +8,6 @@ from multiarch.backend.goals.load_image import loaded_name
 from multiarch.backend.image.assembly import build_platform
 from multiarch.backend.image.local import RunImageFieldSet
 from multiarch.core.platforms import Platform
-from pants.backend.python import register as python
 from pants.build_graph.address import Address
 from pants.core import register as core
 from pants.engine.addresses import Addresses
@@ -30,12 +29,11 @@ def runner() -> RuleRunner:
     return RuleRunner(
         rules=[
             *core.rules(),
-            *python.rules(),
             *register.rules(),
             QueryRule(Targets, (Addresses,)),
             QueryRule(Addresses, (DependenciesRequest,)),
         ],
-        target_types=[*core.target_types(), *python.target_types(), *register.target_types()],
+        target_types=[*core.target_types(), *register.target_types()],
     )
 
 

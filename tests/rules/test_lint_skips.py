@@ -6,7 +6,6 @@ import pytest
 from multiarch.backend import register
 from multiarch.backend.lint.atomics import UncheckedModules
 from multiarch.backend.lint.text_rules import DockerfileTrapsRequest, HardCodedPlatformsRequest
-from pants.backend.python import register as python
 from pants.core import register as core
 from pants.core.util_rules.partitions import Partitions
 from pants.engine.rules import QueryRule
@@ -29,13 +28,12 @@ def runner() -> RuleRunner:
     return RuleRunner(
         rules=[
             *core.rules(),
-            *python.rules(),
             *register.rules(),
             QueryRule(Partitions, (HardCodedPlatformsRequest.PartitionRequest,)),
             QueryRule(Partitions, (DockerfileTrapsRequest.PartitionRequest,)),
             QueryRule(UncheckedModules, ()),
         ],
-        target_types=[*core.target_types(), *python.target_types(), *register.target_types()],
+        target_types=[*core.target_types(), *register.target_types()],
     )
 
 

@@ -10,7 +10,6 @@ from multiarch.backend.goals.platforms import Platforms, how_run, what_executes
 from multiarch.core.platforms import Platform
 from multiarch.tools.engines import host as host_module
 from multiarch.tools.engines.host import Host
-from pants.backend.python import register as python
 from pants.core import register as core
 from pants.testutil.rule_runner import RuleRunner
 
@@ -58,8 +57,8 @@ def test_a_docker_engine_is_named_but_not_asked() -> None:
 
 def test_the_goal_reports_levels_and_targets() -> None:
     runner = RuleRunner(
-        rules=[*core.rules(), *python.rules(), *register.rules()],
-        target_types=[*core.target_types(), *python.target_types(), *register.target_types()],
+        rules=[*core.rules(), *register.rules()],
+        target_types=[*core.target_types(), *register.target_types()],
     )
     runner.write_files(
         {

@@ -10,7 +10,6 @@ from multiarch.backend.image.built_image import BuiltImage
 from multiarch.backend.manifest_list.publish import image_names, repositories
 from multiarch.backend.publication import Names, NamesRequest
 from multiarch.core.platforms import Platform
-from pants.backend.python import register as python
 from pants.build_graph.address import Address
 from pants.core import register as core
 from pants.engine.internals.native_engine import EMPTY_DIGEST
@@ -27,11 +26,10 @@ def runner() -> RuleRunner:
     return RuleRunner(
         rules=[
             *core.rules(),
-            *python.rules(),
             *register.rules(),
             QueryRule(Names, (NamesRequest,)),
         ],
-        target_types=[*core.target_types(), *python.target_types(), *register.target_types()],
+        target_types=[*core.target_types(), *register.target_types()],
     )
 
 

@@ -12,11 +12,11 @@ from multiarch.backend.go_build.binaries import GoBinary, GoBinaryRequest
 from multiarch.backend.go_build.tests import AllGoTests, GoTest, GoTestRequest
 from multiarch.backend.goals.update_image_lock import write_atomically
 from multiarch.backend.image import registry_bases
+from multiarch.backend.image.assembly import check_names
 from multiarch.backend.platforms import PlatformMatrix, SupportToday
 from multiarch.core.errors import MultiarchError
 from multiarch.core.oci.lock import ImageLock
 from multiarch.core.platforms import Platform
-from pants.backend.python import register as python
 from pants.build_graph.address import Address
 from pants.core import register as core
 from pants.engine.addresses import Addresses
@@ -34,7 +34,6 @@ def runner() -> RuleRunner:
     return RuleRunner(
         rules=[
             *core.rules(),
-            *python.rules(),
             *register.rules(),
             QueryRule(Targets, (Addresses,)),
             QueryRule(UnexpandedTargets, (Addresses,)),
@@ -45,7 +44,7 @@ def runner() -> RuleRunner:
             QueryRule(PlatformMatrix, ()),
             QueryRule(SupportToday, ()),
         ],
-        target_types=[*core.target_types(), *python.target_types(), *register.target_types()],
+        target_types=[*core.target_types(), *register.target_types()],
     )
 
 
@@ -320,6 +319,36 @@ def test_a_file_is_written_whole_or_not_at_all(
     with pytest.raises(OSError, match="No space left"):
         write_atomically(file, "three\n")
     assert [(f.name, f.read_text()) for f in tmp_path.iterdir()] == [(file.name, "two\n")]
+
+
+def test_two_binaries_of_one_name_are_not_one_file_of_an_image(runner: RuleRunner) -> None:
+    platform = "linux/amd64"
+    runner.write_files(
+        {
+            f"{name}/{file}": text
+            for name in ("a", "b")
+            for file, text in (
+                ("BUILD", 'go_module(name="mod")\ngo_cross_binary(name="hello")\n'),
+                ("go.mod", GO_MOD),
+            )
+        }
+    )
+    runner.set_options([f"--multiarch-default-platforms=['{platform}']"])
+    one, other = (
+        runner.request(
+            GoBinary,
+            [GoBinaryRequest(Address(name, target_name="hello", generated_name=platform))],
+        )
+        for name in ("a", "b")
+    )
+    image = Address("img")
+    check_names(image, [one])
+    said = (
+        "img: `binaries` names a:hello#linux/amd64 and b:hello#linux/amd64, which would both be "
+        "`bin/hello` in the context. Rename one of the two targets."
+    )
+    with pytest.raises(MultiarchError, match=re.escape(said)):
+        check_names(image, [one, other])
 
 
 FILES_OPTION = '--multiarch-platform-files=["platforms.yaml"]'

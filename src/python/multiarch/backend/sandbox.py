@@ -45,6 +45,9 @@ from multiarch.core.errors import MultiarchError
 _CACHE = FrozenDict({"multiarch_python": ".python"})
 # Fixed, so that no host's PATH reaches a key; only /bin/sh's own utilities are used from it.
 SHELL_PATH = "/usr/local/bin:/usr/bin:/bin"
+# How long a remote cache may think before Pants does the work itself as well. Pants' own default is
+# to start at once: a machine whose cache has everything would unpack Go and begin to compile std.
+CACHE_ANSWER_MILLIS = 10_000
 _RUN = 'exec "$(cat .python/interpreter)" -ISB .tools/run.py'
 # Bytecode is kept in the named cache, under the digest of its sources: without it, half of a small
 # tool's time is spent on compiling them. If it cannot be written, the sources are used.
@@ -294,6 +297,7 @@ async def tool_process(request: ToolProcess, interpreter: Interpreter) -> Proces
         append_only_caches={**_CACHE, **request.caches},
         concurrency_available=request.concurrency,
         cache_scope=request.cache_scope,
+        remote_cache_speculation_delay_millis=CACHE_ANSWER_MILLIS,
         level=request.level,
     )
 

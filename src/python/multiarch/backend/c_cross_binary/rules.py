@@ -55,7 +55,7 @@ from multiarch.backend.go_cross_binary.rules import (
     platform_targets,
 )
 from multiarch.backend.platforms import PlatformMatrix, SupportToday
-from multiarch.backend.sandbox import SHELL_PATH, said
+from multiarch.backend.sandbox import CACHE_ANSWER_MILLIS, SHELL_PATH, said
 from multiarch.backend.subsystems.c_toolchain import CToolchainSubsystem
 from multiarch.backend.summary import NoticesRequest, Said
 from multiarch.backend.version import stamps_in
@@ -163,6 +163,7 @@ async def build_c_binary(
             immutable_input_digests=compiler.mounts,
             env={"PATH": SHELL_PATH, "MULTIARCH_C_COMPILER": compiler.identity},
             output_files=(output,),
+            remote_cache_speculation_delay_millis=CACHE_ANSWER_MILLIS,
         ),
     )
     if result.exit_code != 0:

@@ -46,7 +46,7 @@ from multiarch.backend.go_build.std import (
     std_variant,
 )
 from multiarch.backend.go_toolchain import GoToolchain, toolchain_mounts
-from multiarch.backend.sandbox import SHELL_PATH, ToolProcess, request_json
+from multiarch.backend.sandbox import CACHE_ANSWER_MILLIS, SHELL_PATH, ToolProcess, request_json
 from multiarch.core.errors import MultiarchError
 from multiarch.core.golang.packages import Package, closure, package_to_json
 from multiarch.core.golang.vet import vet_command, vet_config
@@ -222,6 +222,7 @@ async def vet_package(request: VetRequest, toolchain: GoToolchain) -> VettedPack
             },
             env={**variant.settings.env, "PATH": SHELL_PATH},
             output_files=(output,),
+            remote_cache_speculation_delay_millis=CACHE_ANSWER_MILLIS,
         ),
     )
     complaint = ""

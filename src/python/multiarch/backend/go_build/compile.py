@@ -44,7 +44,7 @@ from multiarch.backend.go_module.files import (
     ModuleInputsRequest,
 )
 from multiarch.backend.go_toolchain import GoToolchain, toolchain_mounts
-from multiarch.backend.sandbox import SHELL_PATH, ToolProcess, request_json
+from multiarch.backend.sandbox import CACHE_ANSWER_MILLIS, SHELL_PATH, ToolProcess, request_json
 from multiarch.core.golang.compile import CWD, Outputs, Plan, compile_plan
 from multiarch.core.golang.packages import Package, closure, package_to_json
 from multiarch.core.golang.shell import script
@@ -327,6 +327,7 @@ async def compile_package(request: CompileRequest, toolchain: GoToolchain) -> Co
             },
             env={**settings.env, "PATH": SHELL_PATH},
             output_files=(outputs.export, outputs.archive),
+            remote_cache_speculation_delay_millis=CACHE_ANSWER_MILLIS,
         ),
     )
     if result.exit_code != 0:

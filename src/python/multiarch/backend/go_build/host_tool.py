@@ -26,7 +26,7 @@ from multiarch.backend.go_build.std import (
     std_variant,
 )
 from multiarch.backend.go_toolchain import GoToolchain, go_host, toolchain_mounts
-from multiarch.backend.sandbox import SHELL_PATH, ToolProcess, request_json
+from multiarch.backend.sandbox import CACHE_ANSWER_MILLIS, SHELL_PATH, ToolProcess, request_json
 from multiarch.core.golang.compile import Outputs, compile_plan
 from multiarch.core.golang.link import LinkRequest, link_plan
 from multiarch.core.golang.packages import Package, closure
@@ -173,6 +173,7 @@ async def build_host_tool(
             },
             env={**settings.env, "PATH": SHELL_PATH},
             output_files=(name,),
+            remote_cache_speculation_delay_millis=CACHE_ANSWER_MILLIS,
         ),
     )
     return HostTool(result.output_digest)

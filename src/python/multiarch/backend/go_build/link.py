@@ -54,7 +54,13 @@ from multiarch.backend.go_build.std import (
     std_variant,
 )
 from multiarch.backend.go_toolchain import GoToolchain, toolchain_mounts
-from multiarch.backend.sandbox import SHELL_PATH, ToolProcess, request_json, said
+from multiarch.backend.sandbox import (
+    CACHE_ANSWER_MILLIS,
+    SHELL_PATH,
+    ToolProcess,
+    request_json,
+    said,
+)
 from multiarch.backend.version import stamps_in
 from multiarch.core.golang.link import LinkRequest, link_plan
 from multiarch.core.golang.packages import Package, closure, problems
@@ -189,6 +195,7 @@ async def preprocess_profile(request: ProfileRequest, toolchain: GoToolchain) ->
             input_digest=source,
             immutable_input_digests=toolchain_mounts(toolchain),
             output_files=(PGO_FILE,),
+            remote_cache_speculation_delay_millis=CACHE_ANSWER_MILLIS,
         ),
     )
     return Profile(await Get(Digest, RemovePrefix(result.output_digest, "_pgo")))
@@ -420,6 +427,7 @@ async def link_program(request: LinkProgramRequest, toolchain: GoToolchain) -> L
             },
             env={**variant.settings.env, "GOROOT": "", "PATH": SHELL_PATH},
             output_files=(request.file,),
+            remote_cache_speculation_delay_millis=CACHE_ANSWER_MILLIS,
         ),
     )
     return LinkedProgram((), result)

@@ -46,6 +46,7 @@ from multiarch.backend.go_module.target_types import GoModuleTarget
 from multiarch.backend.lint.subsystems import AtomicAlignment
 from multiarch.backend.lint.target_types import SkipAtomicAlignmentField
 from multiarch.backend.platforms import SupportToday
+from multiarch.backend.sandbox import CACHE_ANSWER_MILLIS
 from multiarch.core.golang.packages import closure, import_chain
 from multiarch.core.golang.settings import BuildSettings
 from multiarch.core.lint.atomics import (
@@ -164,6 +165,7 @@ async def analyse_atomics(request: AnalyseAtomicsRequest) -> AnalysedAtomics:
                 ".tool": tool.digest,
                 **{export_mount(g): layer.exports for g, layer in zip(groups, layers)},
             },
+            remote_cache_speculation_delay_millis=CACHE_ANSWER_MILLIS,
         ),
     )
     findings = atomic_findings(json.loads(result.stdout), settings.platform)
