@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,28 +18,11 @@ from multiarch.tools.registry.source import ImageSource
 from multiarch.tools.registry.transport import RegistrySettings
 
 from tests.integration.registry import Proxy, Registry, base_environment
-from tests.integration.test_publish import Case, counted, impatient
+from tests.integration.test_publish import Case, counted
 
 pytestmark = pytest.mark.integration
-__all__ = ["impatient"]
 
 SBOM = b'{"spdxVersion": "SPDX-2.3"}'
-
-
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    """A registry; each test has repositories of its own."""
-    found = Registry(tmp_path_factory.mktemp("registry"))
-    yield found
-    found.stop()
-
-
-@pytest.fixture
-def proxy(registry: Registry) -> Iterator[Proxy]:
-    """A proxy in front of it."""
-    found = Proxy(registry)
-    yield found
-    found.stop()
 
 
 def promoted(folder: Path, *copies: tuple[str, str], **changes: object) -> None:

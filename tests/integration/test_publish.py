@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,28 +45,6 @@ def noise(seed: str, size: int = 40_000) -> bytes:
 def images(seed: str) -> list[Image]:
     """One image per platform, with layers of their own."""
     return [Image(platform, noise(f"{seed} {platform}")) for platform in PLATFORMS]
-
-
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    """A registry; each test has repositories of its own."""
-    found = Registry(tmp_path_factory.mktemp("registry"))
-    yield found
-    found.stop()
-
-
-@pytest.fixture
-def proxy(registry: Registry) -> Iterator[Proxy]:
-    """A proxy in front of it."""
-    found = Proxy(registry)
-    yield found
-    found.stop()
-
-
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits before another try."""
-    monkeypatch.setattr("time.sleep", lambda seconds: None)
 
 
 class Case:
@@ -394,6 +372,27 @@ def test_two_publishers_at_once_do_not_harm_each_other(registry: Registry, tmp_p
         thread.join()
     assert problems == []
     assert registry.tag("both/hello", "v1") == cases[0].digest
+
+
+def test_a_registry_that_writes_a_child_again_is_asked_again(
+    registry: Registry, proxy: Proxy, tmp_path: Path, impatient: None
+) -> None:
+    case, forward, left = Case(tmp_path, "both/again"), proxy.forward, [2]
+
+    def writes(handler: Any, body: bytes) -> Any:
+        if handler.command == "PUT" and b"manifests" in body and left[0]:
+            left[0] -= 1
+            return 400, {}, b'{"errors": [{"code": "MANIFEST_BLOB_UNKNOWN", "message": "?"}]}'
+        return forward(handler, body)
+
+    proxy.forward = writes  # type: ignore[method-assign]
+    case.publish(proxy.name)
+    assert registry.tag("both/again", "v1") == case.digest
+    left[0] = 99
+    said = r"putting the manifest sha256:\w+ failed 5 times; the last time: 400 .*MANIFEST_BLOB_UN"
+    with pytest.raises(MultiarchError, match=said):
+        Case(tmp_path / "other", "both/never").publish(proxy.name)
+    assert registry.tag("both/never", "v1") == ""
 
 
 def test_somebody_elses_tag_is_noticed(registry: Registry, proxy: Proxy, tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from multiarch.core.oci.descriptor import DOCKER
+from multiarch.core.oci.descriptor import DOCKER, OCI
 from multiarch.core.platforms import Platform
+from multiarch.core.release.spdx import spdx_problems
 
 from tests.integration.registry import Proxy, Registry
 from tests.integration.scratch import Repository, require, require_docker, started
@@ -36,6 +37,8 @@ multiarch_image(name="there", dependencies=[":text"], platforms=["linux/arm64"],
                 instructions=["FROM scratch", "COPY b.txt /there"])
 manifest_list(name="all", images=[":here", ":there"], image_names="",
               repository="registry.example.com/team/all")
+manifest_list(name="attested", images=[":image"], attestations=True,
+              repository="registry.example.com/team/attested")
 manifest_list(name="nowhere", images=[":here"])
 multiarch_image(name="old", format="docker", platforms=["linux/arm/v6", "linux/arm/v7"],
                 instructions=["FROM scratch", "USER 7"])
@@ -139,8 +142,17 @@ def test_each_platform_gets_its_image(world: World, tool: str, tmp_path: Path) -
         if tool == "skopeo":
             argv = [f"--override-os={os_}", f"--override-arch={arch}"]
             argv += [f"--override-variant={variant}"] if variant else []
-            argv += ["inspect", "--config", "--tls-verify=false", f"docker://{name}"]
-            found = json.loads(run(program, *argv))
+            layout = f"oci:{tmp_path}/{platform.slug}:x"
+            run(
+                program,
+                *argv,
+                "--insecure-policy",
+                "copy",
+                "--src-tls-verify=false",
+                f"docker://{name}",
+                layout,
+            )
+            found = json.loads(run(program, "inspect", "--config", layout))
         elif tool == "buildah":
             argv = ["--os", os_, "--arch", arch, *(["--variant", variant] if variant else [])]
             run(program, *storage, "pull", "-q", "--tls-verify=false", *argv, name)
@@ -174,6 +186,60 @@ def test_a_list_over_images_of_two_repositories_mounts_their_blobs(world: World)
     assert ": 0 blobs, 1 manifests; mounted 2 blobs;" in result.stdout
     assert [p for p in world.proxy.sent("PUT") if "/blobs/" in p] == []
     assert world.registry.tag("team/there", "1.0_x") != ""
+
+
+def attached(world: World, repository: str, digest: str) -> dict[str, dict[str, Any]]:
+    """The documents that refer to a digest, by their type."""
+    root = f"{world.registry.address}/v2/{repository}"
+    get = world.registry.session.get
+    tag = digest.replace(":", "-")
+    listed = get(f"{root}/manifests/{tag}", headers={"Accept": OCI.index}).json()["manifests"]
+    found = {}
+    for entry in listed:
+        manifest = get(f"{root}/manifests/{entry['digest']}", headers={"Accept": OCI.manifest})
+        assert manifest.json()["subject"]["digest"] == digest
+        (layer,) = manifest.json()["layers"]
+        found[entry["artifactType"]] = get(f"{root}/blobs/{layer['digest']}").json()
+    assert len(found) == len(listed)
+    return found
+
+
+def test_attestations_are_there_before_the_tags(world: World) -> None:
+    name = f"{world.proxy.name}/team/attested"
+    dry = world.pants("--multiarch-publish-dry-run", "publish", "img:attested")
+    assert dry.stdout.count("would put application/spdx+json about sha256:") == 14
+    assert dry.stdout.count("would put application/vnd.in-toto+json about sha256:") == 15
+    lines = dry.stdout.splitlines()
+    first = next(n for n, line in enumerate(lines) if "would put application/" in line)
+    assert f"would put index {name}@{world.index('list')}" in lines[first - 1]
+    # The registry takes no index of referrers: everything else is there, and no tag is.
+    world.proxy.faults["/team/attested/manifests/sha256-"] = [400] * 99
+    failed = world.pants("publish", "img:attested", check=False)
+    world.proxy.faults.clear()
+    assert failed.returncode == 1
+    digest = world.index("list")
+    assert world.registry.tag("team/attested", digest) == digest
+    assert world.registry.tag("team/attested", "1.0_x") == ""
+    assert world.registry.tag("team/attested-amd64", "1.0_x") == ""
+    world.pants("publish", "img:attested")
+    # The digest is that of the list without attestations.
+    assert world.registry.tag("team/attested", "1.0_x") == digest
+    (stated,) = attached(world, "team/attested", digest).values()
+    subjects = {s["name"]: s["digest"]["sha256"] for s in stated["subject"]}
+    assert subjects[f"{name}:1.0_x"] == digest[7:]
+    assert len(subjects) == 8
+    for repository in ("team/attested", "team/attested-s390x"):
+        image = world.registry.tag("team/attested-s390x", "1.0_x")
+        found = attached(world, repository, image)
+        assert found["application/vnd.in-toto+json"] == stated
+        bill = found["application/spdx+json"]
+        assert spdx_problems(bill) == ()
+        assert bill["packages"][0]["checksums"][0]["checksumValue"] == image[7:]
+    assert subjects["img:attested linux/s390x"] == image[7:]
+    again = world.pants("publish", "img:attested")
+    assert {method for method, _, _ in world.proxy.requests} == {"HEAD"}
+    assert "  sent 0 bytes: 0 blobs, 0 manifests; mounted 0 blobs;" in again.stdout
+    assert [line for line in started(again) if "ttest" in line] == []
 
 
 def test_a_published_tag_does_not_move(world: World) -> None:

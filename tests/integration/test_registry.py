@@ -52,14 +52,6 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     found.stop()
 
 
-@pytest.fixture
-def proxy(registry: Registry) -> Iterator[Proxy]:
-    """A proxy in front of it."""
-    found = Proxy(registry)
-    yield found
-    found.stop()
-
-
 def pull_image(folder: Path, name: str, platform: str, **changes: object) -> Path:
     """Pull by the program that Pants runs; returns the layout."""
     registry = name.partition("/")[0]

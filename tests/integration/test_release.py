@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import bootstrap
 import pytest
 import yaml
+from multiarch.core.oci.artifact import referrers_tag
+from multiarch.core.oci.descriptor import OCI, digest_of
 
-from tests.integration.scratch import Repository, environment, go_program, started
+from tests.integration.registry import Registry
+from tests.integration.scratch import Repository, environment, go_program, require, started
 
 pytestmark = pytest.mark.integration
 
@@ -39,7 +44,7 @@ go_cross_binary(
 )
 go_cross_binary(name="plain", main="cmd/plain")
 multiarch_image(name="image", binaries=[":hello"], exclude=["windows/amd64"])
-manifest_list(name="list", images=[":image"])
+manifest_list(name="list", images=[":image"], repository=env("PUSHED", ""), attestations=True)
 file(name="license", source="LICENSE")
 release_archive(name="client", root="hello", members=[":hello", ":license"])
 release(
@@ -180,6 +185,108 @@ def test_a_published_release_verifies_also_against_a_rebuild(shared: Repository)
     done = shared.pants("verify-release", ":release", check=False, env=place)
     assert done.returncode != 0
     assert "LICENSE: release.yaml says size 18, found 4" in done.stderr
+
+
+@pytest.fixture
+def keys() -> Iterator[dict[str, str]]:
+    """A throw-away key of gpg without a passphrase; the environment that finds it."""
+    # The path of its agent's socket may not be long.
+    with tempfile.TemporaryDirectory(prefix="gpg") as home:
+        found = {"GNUPGHOME": home}
+        key = ("--quick-generate-key", "Release <release@example.com>", "ed25519", "sign", "never")
+        subprocess.run(
+            [require("gpg"), "--batch", "--quiet", "--passphrase", "", *key],
+            env={**environment(), **found}, check=True, capture_output=True,
+        )  # fmt: skip
+        yield found
+        subprocess.run(["gpgconf", "--kill", "all"], env={**environment(), **found}, check=True)
+
+
+# An image's signature is a signed text with its digest, which the test keeps in a folder.
+SIGN = """
+[multiarch-registry]
+insecure = ["{registry}"]
+
+[multiarch-publish]
+redirect = {{"registry.example.com" = "{registry}"}}
+sign_command = [
+    "sh", "-c",
+    'printf "%s\\n" "$1" | gpg --batch --clearsign --output "$GNUPGHOME/${{1##*:}}.asc"',
+    "sign", "{{reference}}",
+]
+
+[multiarch-release]
+builder_id = "https://ci.example.com/release"
+sign_command = [
+    "gpg", "--batch", "--armor", "--output", "{{signature}}", "--detach-sign", "{{file}}",
+]
+verify_command = ["gpg", "--batch", "--verify", "{{signature}}", "{{file}}"]
+"""
+
+
+def test_what_is_signed_and_attested_verifies_and_what_others_put_there_is_named(
+    shared: Repository, registry: Registry, keys: dict[str, str], tmp_path: Path
+) -> None:
+    repository, place = "team/hello", f"{tmp_path}/there/v1.36.0-rc.0"
+    name = f"{registry.name}/{repository}:v1.36.0-rc.0"
+    stated = f"registry.example.com/{repository}"
+    user = {**keys, "PUSHED": stated, "THERE": f"{tmp_path}/there"}
+    (tmp_path / "sign.toml").write_text(SIGN.format(registry=registry.name))
+    options = (f"--pants-config-files={tmp_path}/sign.toml",)
+
+    def verify() -> str:
+        done = shared.pants(*options, "verify-release", ":release", check=False, env=user)
+        assert "Traceback" not in done.stderr
+        assert (done.returncode == 0) == (not done.stderr.count("is not what it should be"))
+        return done.stdout + done.stderr
+
+    shared.pants(*options, "publish", ":list", ":release", env=user)
+    digest = registry.tag(repository, "v1.36.0-rc.0")
+    document = yaml.safe_load(Path(place, "release.yaml").read_text())
+    (listed,) = document["lists"]
+    assert (listed["digest"], listed["names"], listed["attestations"]) == (
+        digest, [f"{stated}:v1.36.0-rc.0"], True,
+    )  # fmt: skip
+    # Each digest that got a tag is signed, and gpg itself accepts all signatures.
+    signed = {file.stem for file in Path(keys["GNUPGHOME"]).glob("*.asc")}
+    assert signed == {i["digest"][7:] for i in listed["images"]} | {digest[7:]}
+    gpg = ["gpg", "--batch", "--verify"]
+    for argv in (
+        [*gpg, f"{keys['GNUPGHOME']}/{digest[7:]}.asc"],
+        [*gpg, f"{place}/SHA256SUMS.sig", f"{place}/SHA256SUMS"],
+    ):
+        subprocess.run(argv, env={**environment(), **keys}, check=True, capture_output=True)
+    said = verify()
+    # Three images with a bill each, and provenance about them and the list.
+    assert "provenance, 1 names in registries, 7 attestations there" in said
+    assert "not checked" not in said
+    provenance = json.loads(Path(place, "provenance.intoto.json").read_text())
+    builder = provenance["predicate"]["runDetails"]["builder"]["id"]
+    assert builder == "https://ci.example.com/release"
+    # Somebody moves the tag, and moves it back.
+    address = f"{registry.address}/v2/{repository}/manifests"
+    index = registry.session.get(f"{address}/{digest}", headers={"Accept": OCI.index}).content
+    other = json.dumps(json.loads(index)).encode()
+    registry.manifest(repository, "v1.36.0-rc.0", other, OCI.index)
+    assert f"{name}: the release has {digest}, the registry {digest_of(other)}" in verify()
+    registry.manifest(repository, "v1.36.0-rc.0", index, OCI.index)
+    # What is attached to the list is listed no more, and the sums have a signature that the same
+    # key made of something else.
+    empty = json.dumps({"schemaVersion": 2, "mediaType": OCI.index, "manifests": []}).encode()
+    registry.manifest(repository, referrers_tag(digest), empty, OCI.index)
+    kind = "application/vnd.in-toto+json"
+    Path(place, "SHA256SUMS.sig").write_bytes(
+        Path(keys["GNUPGHOME"], f"{digest[7:]}.asc").read_bytes()
+    )
+    said = verify()
+    assert f"{name}: nothing of the type {kind} is attached to {digest}" in said
+    assert "`[multiarch-release] verify_command` ended with " in said
+    registry.stop()
+    said = verify()
+    assert (
+        f"not checked: {name}: {registry.name}/{repository}: looking for v1.36.0-rc.0 fai" in said
+    )
+    assert kind not in said
 
 
 def test_a_dirty_tree_is_refused_where_the_release_is_named(shared: Repository) -> None:

@@ -149,12 +149,27 @@ def test_two_plans_are_one() -> None:
     assert set(both.tags) == set(one.tags)
 
 
-def test_what_is_attached_comes_before_the_tags() -> None:
-    sbom = Node(descriptor("sbom", OCI.manifest), (descriptor("spdx"),))
-    found = with_attached(plan(LIST, naming(template=""), where="x"), HELLO, [sbom])
-    assert [p.node.what for p in found.placements] == [
-        "image linux/amd64", "image linux/arm64", "manifest", "index"
-    ]  # fmt: skip
+def attestation(text: str, subject: Node) -> Node:
+    made = descriptor(text, OCI.manifest)
+    return Node(made, (descriptor(f"{text} blob"),), (), (), subject.descriptor.digest, "a/b")
+
+
+def test_what_is_attached_comes_after_its_subject_wherever_that_is() -> None:
+    bill, provenance = attestation("bill", AMD64), attestation("provenance", LIST)
+    other = attestation("other", image("linux/s390x", "one"))
+    found = with_attached(plan(LIST, naming(), where="x"), [provenance, bill, other])
+    assert [(p.repository.repository, p.node.what) for p in found.placements[4:]] == [
+        ("team/hello", "index"),
+        ("team/hello", f"a/b about {LIST.descriptor.digest} as"),
+        ("team/hello", f"a/b about {AMD64.descriptor.digest} as"),
+        ("team/hello-amd64", f"a/b about {AMD64.descriptor.digest} as"),
+    ]
+    assert found.tags == plan(LIST, naming(), where="x").tags
+    # An image alone, too.
+    alone = with_attached(plan(AMD64, naming(), where="x"), [bill])
+    assert [p.attached for p in alone.placements] == [False, True]
+    (line,) = Actions((), alone.placements[1:], ()).lines(sign=False)
+    assert line.startswith(f"put a/b about {AMD64.descriptor.digest} as r.example.com/team/hello-")
 
 
 def test_a_blob_is_sent_once_and_mounted_elsewhere() -> None:

@@ -47,8 +47,9 @@ RELEASE = Release(
     lists=(
         ReleasedList(
             "//:list", A, ("registry.example.com/x:v1.36.0",),
-            (ReleasedImage("linux/amd64", B, 5, "supported", "sbom/i"),),
+            (ReleasedImage("linux/amd64", B, 5, "supported", "sbom/i"),), attestations=True,
         ),
+        ReleasedList("//:other", C),
     ),
     absent=(
         Absent("//:x", "linux/riscv64", "off", "https://example.com/1", "2030-01-01"),
@@ -189,7 +190,7 @@ SPOIL_PROVENANCE: list[tuple[Callable[[Any], object], str]] = [
     ),
     (lambda v: v["subject"].pop(0), "it has no subject '//:list linux/amd64'"),
     (lambda v: v["subject"].append({"name": "more"}), "its subject 'more' is not in the release"),
-    (lambda v: v["subject"][1]["digest"].update(sha256="0"), "its subject 'bin/linux/amd64/x' has"),
+    (lambda v: v["subject"][2]["digest"].update(sha256="0"), "its subject 'bin/linux/amd64/x' has"),
 ]
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import re
 import subprocess
 import sys
 import tarfile
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Callable
 
@@ -106,7 +108,10 @@ def make(root: Path, *, version: str = VERSION, text: str = "read me\n") -> Path
                 file("README", "file"),
             ],
             "lists": [
-                {"target": "//:list", "digest": INDEX, "names": [], "images": [image]},
+                {
+                    "target": "//:list", "digest": INDEX, "names": [], "attestations": False,
+                    "images": [image],
+                },
             ],
             "absent": [off],
             "output": str(tree),
@@ -115,10 +120,11 @@ def make(root: Path, *, version: str = VERSION, text: str = "read me\n") -> Path
     return tree
 
 
-def verify(tree: Path, rebuilt: str | None = None) -> None:
+def verify(tree: Path, rebuilt: str | None = None, command: Sequence[str] = ()) -> None:
     request = {
         "places": [{"url": str(tree), "rebuilt": rebuilt}],
-        "registries": False, "insecure": [], "ca_file": "",
+        "registries": False, "insecure": [], "ca_file": "", "redirect": {},
+        "verify_command": list(command),
     }  # fmt: skip
     verify_release.main(request)
 
@@ -197,11 +203,14 @@ def test_what_is_no_release_is_said(tmp_path: Path) -> None:
         verify(tmp_path)
 
 
-def publish(tree: Path, destination: str, *, version: str = VERSION, dry_run: bool = False) -> None:
+def publish(
+    tree: Path, destination: str, *, version: str = VERSION, dry_run: bool = False,
+    sign: Sequence[str] = (),
+) -> None:  # fmt: skip
     request = tree.parent / "request.json"
     value = {
         "release": "release", "version": version, "destination": destination,
-        "markers": ["stable", "latest"], "dry_run": dry_run,
+        "markers": ["stable", "latest"], "dry_run": dry_run, "sign_command": list(sign),
     }  # fmt: skip
     request.write_text(json.dumps(value))
     upload_release.main(request)
@@ -280,6 +289,49 @@ def test_an_interrupted_upload_has_no_sums_and_moves_no_marker_and_goes_on(
     publish(tree, str(there))
     assert contents(there / VERSION) == contents(tree)
     assert (there / "stable.txt").read_text() == VERSION
+
+
+# A program that signs: the signature says what was signed, and by which call.
+SIGN = ("sh", "-c", 'sha256sum <"$1" >"$2" && date +%N >>"$2"', "sign", "{file}", "{signature}")
+CHECK = ("sh", "-c", 'sha256sum <"$1" | grep -qFf - "$2"', "check", "{file}", "{signature}")
+
+
+def test_sums_are_signed_before_anything_is_sent(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tree, there = make(tmp_path / "one"), tmp_path / "there"
+    for command, said in (
+        (("false",), "`[multiarch-release] sign_command` ended with 1 for SHA256SUMS. Nothing was"),
+        (("true",), "`[multiarch-release] sign_command` wrote no {signature}, which was /"),
+        (("no-such-program",), "'no-such-program' cannot be started: "),
+    ):
+        with pytest.raises(MultiarchError, match=re.escape(said)):
+            publish(tree, str(there), sign=command)
+        assert not there.exists()
+    # It is added to a release that is there already.
+    publish(tree, str(there))
+    verify(there / VERSION)
+    missing = re.escape("SHA256SUMS.sig: `[multiarch-release] verify_command` is set, and the rel")
+    with pytest.raises(ReleaseError, match=missing):
+        verify(there / VERSION, command=CHECK)
+    publish(tree, str(there), dry_run=True, sign=SIGN)
+    assert not (there / VERSION / "SHA256SUMS.sig").exists()
+    publish(tree, str(there), sign=SIGN)
+    signature = (there / VERSION / "SHA256SUMS.sig").read_bytes()
+    # And left as it is afterwards, although each signature is another one.
+    publish(tree, str(there), sign=SIGN)
+    publish(tree, str(there))
+    assert (there / VERSION / "SHA256SUMS.sig").read_bytes() == signature
+    capsys.readouterr()
+    verify(there / VERSION, command=CHECK)
+    assert "not checked" not in capsys.readouterr().out
+    verify(there / VERSION)
+    said = "not checked: SHA256SUMS.sig: `[multiarch-release] verify_command` is not set\n"
+    assert said in capsys.readouterr().out
+    (there / VERSION / "SHA256SUMS.sig").write_text("forged\n")
+    wrong = re.escape("`[multiarch-release] verify_command` ended with 1 for SHA256SUMS.sig.")
+    with pytest.raises(ReleaseError, match=wrong):
+        verify(there / VERSION, command=CHECK)
 
 
 def test_places_are_named_by_what_reaches_them() -> None:

@@ -22,11 +22,9 @@ from multiarch.backend.sandbox import request_json
 from multiarch.backend.subsystems.multiarch_publish import MultiarchPublishSubsystem
 from multiarch.backend.subsystems.multiarch_registry import MultiarchRegistrySubsystem
 from multiarch.backend.version import stamps_in
-from multiarch.core.oci.names import parse_repository, parse_tag, redirected
+from multiarch.core.oci.names import REDIRECT, parse_repository, parse_tag, redirected
 from multiarch.core.oci.reference import Reference
 from multiarch.core.stamps import fill_text
-
-_REDIRECT = "`[multiarch-publish] redirect`"
 
 
 @dataclass(frozen=True)
@@ -47,10 +45,14 @@ class Names:
     tags: tuple[str, ...]
 
     @property
+    def each(self) -> tuple[str, ...]:
+        """The names with a tag each."""
+        return tuple(f"{self.repository.name}:{tag}" for tag in self.tags)
+
+    @property
     def text(self) -> str:
         """All of it, for people."""
-        name = self.repository.name
-        return ", ".join(f"{name}:{tag}" for tag in self.tags) or name
+        return ", ".join(self.each) or self.repository.name
 
 
 @rule(level=LogLevel.DEBUG)
@@ -59,7 +61,7 @@ async def resolve_names(request: NamesRequest, options: MultiarchPublishSubsyste
     where = f"{request.address}: `{request.tags_alias}`"
     stamps = await stamps_in(request.tags)
     return Names(
-        redirected(repository, options.redirect, where=_REDIRECT),
+        redirected(repository, options.redirect, where=REDIRECT),
         tuple(parse_tag(fill_text(tag, stamps, where=where), where=where) for tag in request.tags),
     )
 

@@ -70,7 +70,7 @@ from multiarch.backend.lint import atomics, text_rules
 from multiarch.backend.manifest_list import publish as publish_manifest_list
 from multiarch.backend.manifest_list import rules as manifest_list
 from multiarch.backend.manifest_list.target_types import ManifestListTarget
-from multiarch.backend.release import archives, libraries, members, parts
+from multiarch.backend.release import archives, attestations, libraries, members, parts
 from multiarch.backend.release import publish as publish_release
 from multiarch.backend.release import rules as release
 from multiarch.backend.release.target_types import ReleaseArchiveTarget, ReleaseTarget
@@ -127,6 +127,7 @@ def rules() -> Iterable[object]:
         libraries,
         release,
         publish_release,
+        attestations,
         tailor,
         load_image,
         promote,

@@ -91,9 +91,12 @@ def copy_plan(
         root = replace(root, descriptor=replace(descriptor, platform=images.platform(data)))
         template = "{repository}:{tag}"
     naming = Naming(repository_of(target), (target.tag,), template, tuple(request["movable_tags"]))
-    attached = [pulled.node(images, found) for found in referrers(images, descriptor.digest)]
-    where = f"{source} to {target}"
-    return with_attached(plan(root, naming, where=where), repository_of(target), attached)
+    found = plan(root, naming, where=f"{source} to {target}")
+    subjects = dict.fromkeys(p.node.descriptor.digest for p in found.placements)
+    attached = [
+        pulled.node(images, one) for digest in subjects for one in referrers(images, digest)
+    ]
+    return with_attached(found, attached)
 
 
 def parse_copies(copies: list[list[str]]) -> list[tuple[Reference, Reference]]:

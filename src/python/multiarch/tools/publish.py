@@ -2,7 +2,8 @@
 
 Argument: a JSON file `{"address", "layout", "repository", "tags", "image_names", "movable_tags",
 "nearby": {platform: [repository]}, "insecure", "ca_file", "dry_run", "sign_command", "journal"}`;
-`layout` is an OCI layout, a folder or a tar; it and `journal` are relative to the file's folder.
+`layout` is an OCI layout, a folder or a tar, and may have artifacts beside its index; it and
+`journal` are relative to the file's folder.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 from multiarch.core.errors import MultiarchError
 from multiarch.core.oci.descriptor import Descriptor
 from multiarch.core.oci.names import parse_repository
-from multiarch.core.oci.publication import Naming, Plan, plan
+from multiarch.core.oci.publication import Naming, Plan, plan, with_attached
 from multiarch.core.oci.reference import Reference
 from multiarch.tools.registry.contents import Contents, Layout
 from multiarch.tools.registry.journal import Journal
@@ -84,7 +85,8 @@ def main(folder: Path, environment: Mapping[str, str]) -> None:
     )
     root = layout.root(near)
     say(f"{'Would publish' if request['dry_run'] else 'Publishing'} {address}")
-    publish(plan(root, naming, where=address), layout, request, environment, folder)
+    found = with_attached(plan(root, naming, where=address), layout.attached())
+    publish(found, layout, request, environment, folder)
 
 
 def run(main: Any) -> int:

@@ -3,10 +3,10 @@
 Request: `{"target", "version", "revision", "tree_state", "seconds", "source_url", "builder",
 "files": [{"path", "kind", "target", "platform", "support", "file", "programs": [path...],
 "contents": [name...], "components": path | null, "digest"}], "lists": [{"target", "digest",
-"names", "images": [{"platform", "digest", "size", "support", "name", "components"}]}],
-"absent": [...], "output"}`. `file`, `programs` and `components` are paths in the sandbox; the last
-is what `multiarch.tools.image_contents` wrote. The output folder gets all files of the release that
-are about others, and none of the others themselves.
+"names", "attestations": bool, "images": [{"platform", "digest", "size", "support", "name",
+"components"}]}], "absent": [...], "output"}`. `file`, `programs` and `components` are paths in the
+sandbox; the last is what `multiarch.tools.image_contents` wrote. The output folder gets all files
+of the release that are about others, and none of the others themselves.
 """
 
 from __future__ import annotations
@@ -138,7 +138,8 @@ class Description:
                 )
             )
         names = tuple(value["names"])
-        return ReleasedList(value["target"], value["digest"], names, tuple(images))
+        attested = value["attestations"]
+        return ReleasedList(value["target"], value["digest"], names, tuple(images), attested)
 
     def main(self) -> None:
         """Write everything."""

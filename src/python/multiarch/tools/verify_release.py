@@ -1,8 +1,9 @@
 """Verifies a published release against what it says of itself, and against registries.
 
 Argument: a JSON file `{"places": [{"url", "rebuilt": text of its SHA256SUMS | null}], "registries":
-bool, "insecure": [registry...], "ca_file"}`. Everything is read; every mismatch is reported. A
-registry that does not answer is said, and is no mismatch.
+bool, "insecure": [registry...], "ca_file", "redirect": {prefix: prefix}, "verify_command":
+[word...]}`. Everything is read; every mismatch is reported. A registry that does not answer is
+said, and is no mismatch; so is a signature where no command verifies it.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ import yaml
 from multiarch.core.errors import MultiarchError, bullets
 from multiarch.core.executables.inspection import inspect
 from multiarch.core.executables.reader import ExecutableError
-from multiarch.core.oci.reference import Reference
 from multiarch.core.release.document import Release, ReleasedFile
 from multiarch.core.release.layout import (
     DOCUMENT,
     PROVENANCE,
     SHA256SUMS,
     SIDES,
+    SIGNATURE,
     ReleaseError,
     parse_sums,
 )
@@ -42,12 +43,12 @@ from multiarch.core.release.verification import (
     file_problems,
     listed_files,
     rebuild_problems,
-    registry_problems,
     summary,
     sums_problems,
 )
 from multiarch.tools.image_files import open_layout
 from multiarch.tools.release_store import Store
+from multiarch.tools.signing import call
 from multiarch.tools.sums import sums_of
 
 _TRANSFERS = 8
@@ -154,30 +155,21 @@ def archive_names(path: Path) -> list[str]:
         return [member.name for member in archive_ if not member.isdir()]
 
 
-def ask_registries(
-    release: Release, request: Mapping[str, Any]
-) -> tuple[int, list[str], list[str]]:
-    """Compare every name with its registry: names that agree, mismatches, what was not checked."""
-    from multiarch.tools.registry.client import Client
-    from multiarch.tools.registry.source import ImageSource
-    from multiarch.tools.registry.transport import RegistryError, RegistrySettings
-
-    settings = RegistrySettings(os.environ, tuple(request["insecure"]), request["ca_file"])
-    agreed, wrong, skipped = 0, [], []
-    for listed in release.lists:
-        for name in listed.names:
-            reference = Reference.parse(name)
-            try:
-                source = ImageSource(Client(reference.registry, settings), reference)
-                digest, images = source.resolve()
-            except RegistryError as error:
-                skipped.append(f"{name}: {error}")
-                continue
-            found = {str(platform): image for platform, image in images}
-            problems = list(registry_problems(listed, name, digest, found))
-            wrong += problems
-            agreed += not problems
-    return agreed, wrong, skipped
+def signature_problems(root: Path, command: list[str]) -> Iterator[str]:
+    """Let a command of the user's verify the signature of the sums."""
+    option = "`[multiarch-release] verify_command`"
+    file, signature = root.absolute() / SHA256SUMS, root.absolute() / SIGNATURE
+    if not command:
+        if signature.exists():
+            print(f"not checked: {SIGNATURE}: {option} is not set", flush=True)
+    elif not signature.exists():
+        yield f"{SIGNATURE}: {option} is set, and the release has no signature"
+    else:
+        values = {"file": str(file), "signature": str(signature)}
+        try:
+            call(command, values, os.environ, option=option, what=SIGNATURE, effect="")
+        except MultiarchError as error:
+            yield str(error).strip()
 
 
 def verify_place(place: Mapping[str, Any], request: Mapping[str, Any]) -> list[str]:
@@ -189,15 +181,26 @@ def verify_place(place: Mapping[str, Any], request: Mapping[str, Any]) -> list[s
         if place["rebuilt"] is not None:
             rebuilt = parse_sums(place["rebuilt"], where="the release that was built again")
             problems += rebuild_problems(verifier.stated[SHA256SUMS], rebuilt)
-        agreed = 0
+        problems += signature_problems(verifier.root, request["verify_command"])
+        agreed = attested = 0
         if request["registries"]:
-            agreed, wrong, skipped = ask_registries(release, request)
-            problems += wrong
-            for text in skipped:
+            # Without them, what speaks to registries need not be installed.
+            from multiarch.tools.registry.transport import RegistrySettings
+            from multiarch.tools.verify_registries import RegistryVerifier
+
+            settings = RegistrySettings(os.environ, tuple(request["insecure"]), request["ca_file"])
+            registries = RegistryVerifier(release, settings, request["redirect"])
+            registries.run()
+            problems += registries.problems
+            agreed, attested = registries.agreed, registries.attestations
+            for text in registries.skipped:
                 print(f"not checked: {text}", flush=True)
     if not problems:
         again = ", and built again it is the same" if place["rebuilt"] is not None else ""
-        print(f"{place['url']}: {summary(release, len(verifier.sums), agreed)}{again}", flush=True)
+        print(
+            f"{place['url']}: {summary(release, len(verifier.sums), agreed, attested)}{again}",
+            flush=True,
+        )
     return [f"{place['url']}: {problem}" for problem in problems]
 
 

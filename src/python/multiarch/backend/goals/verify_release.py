@@ -21,7 +21,9 @@ from multiarch.backend.release.libraries import PublishTool, PublishToolRequest
 from multiarch.backend.release.rules import BuildReleaseRequest, BuiltRelease
 from multiarch.backend.release.target_types import ReleaseDestinationsField, ReleaseMembersField
 from multiarch.backend.sandbox import request_json
+from multiarch.backend.subsystems.multiarch_publish import MultiarchPublishSubsystem
 from multiarch.backend.subsystems.multiarch_registry import MultiarchRegistrySubsystem
+from multiarch.backend.subsystems.multiarch_release import MultiarchReleaseSubsystem
 from multiarch.backend.version import SourceVersionRequest
 from multiarch.core.errors import MultiarchError
 from multiarch.core.release.layout import SHA256SUMS
@@ -35,9 +37,10 @@ class VerifyReleaseSubsystem(GoalSubsystem):
     name = "verify-release"
     help = help_text(
         """
-        Verify a published release: sums, platforms, bills of materials, provenance, and the digests
-        that registries have under its names. Without `--place`: at the `destinations` of the
-        `release` targets that are named, in the version that this tree has.
+        Verify a published release: sums and their signature, platforms, bills of materials,
+        provenance, and the digests and attestations that registries have under its names. Without
+        `--place`: at the `destinations` of the `release` targets that are named, in the version
+        that this tree has.
         """
     )
 
@@ -54,7 +57,8 @@ class VerifyReleaseSubsystem(GoalSubsystem):
         help=softwrap(
             """
             Ask registries for the names of manifest lists. One that does not answer is reported
-            and is no failure; one that has another digest is.
+            and is no failure; one that has another digest, or none, is, and so are attestations
+            that are wrong or not there.
             """
         ),
     )
@@ -114,6 +118,8 @@ async def verify_release(
     specs: Specs,
     options: VerifyReleaseSubsystem,
     registry: MultiarchRegistrySubsystem,
+    publish: MultiarchPublishSubsystem,
+    release: MultiarchReleaseSubsystem,
     environment: CompleteEnvironmentVars,
     _workspace: Workspace,  # Without it, a goal may not start what has effects.
 ) -> VerifyRelease:
@@ -141,6 +147,8 @@ async def verify_release(
                         "registries": options.registries,
                         "insecure": list(registry.insecure),
                         "ca_file": registry.ca_file,
+                        "redirect": dict(publish.redirect),
+                        "verify_command": list(release.verify_command),
                     }
                 ),
                 library,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pants.core.goals.publish import PublishFieldSet, PublishProcesses, PublishRequest
 from pants.engine.addresses import UnparsedAddressInputs
+from pants.engine.fs import AddPrefix, Digest, MergeDigests
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import Target, Targets
 from pants.util.frozendict import FrozenDict
@@ -19,6 +20,7 @@ from multiarch.backend.image.target_types import (
     ImageTagsField,
 )
 from multiarch.backend.manifest_list.target_types import (
+    AttestationsField,
     ListTagsField,
     ManifestListImagesField,
     RepositoryField,
@@ -29,6 +31,7 @@ from multiarch.backend.publication import (
     PublicationRequest,
     not_published,
 )
+from multiarch.backend.release.attestations import Attestations, AttestationsRequest
 from multiarch.core.oci.descriptor import OCI, Descriptor
 from multiarch.core.oci.publication import Naming, Node, repository_of
 from multiarch.core.platforms import Platform
@@ -49,6 +52,7 @@ class PublishManifestListFieldSet(PublishFieldSet):
     repository: RepositoryField
     tags: ListTagsField
     image_names: ImageNamesField
+    attestations: AttestationsField
 
 
 @rule(level=LogLevel.DEBUG)
@@ -64,6 +68,12 @@ async def publish_manifest_list(request: PublishManifestListRequest) -> PublishP
     names = NamesRequest(
         fields.address, fields.repository.value, fields.tags.value or (), fields.tags.alias
     )
+    if fields.attestations.value:
+        # Their blobs lie beside those of the list, and what `package` writes has none of them.
+        stated = (await Get(Names, NamesRequest, names)).each
+        made = await Get(Attestations, AttestationsRequest(fields.address, stated))
+        beside = await Get(Digest, AddPrefix(made.digest, layout))
+        digest = await Get(Digest, MergeDigests((digest, beside)))
     images = await Get(Targets, UnparsedAddressInputs, fields.images.to_unparsed_address_inputs())
     named = [image for image in images if image[ImageRepositoryField].value]
     found = await MultiGet(Get(Names, NamesRequest, image_names(image)) for image in named)

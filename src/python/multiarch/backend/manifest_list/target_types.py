@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pants.engine.target import (
+    BoolField,
     Dependencies,
     DescriptionField,
     DictStringToStringField,
@@ -75,6 +76,20 @@ class ManifestListFormatField(StringField):
     )
 
 
+class AttestationsField(BoolField):
+    """Whether a list is published with attestations."""
+
+    alias = "attestations"
+    default = False
+    help = help_text(
+        """
+        Whether `pants publish` attaches to each image its SPDX 2.3 bill of materials, and to each
+        image and the list their SLSA v1 provenance. They are OCI artifacts that refer to a digest,
+        which stays the same; they are there before any tag is set. None of them is signed.
+        """
+    )
+
+
 class ManifestListDependenciesField(Dependencies):
     """The images of a list, inferred from `images`."""
 
@@ -91,6 +106,7 @@ class ManifestListTarget(Target):
         ImageNamesField,
         AnnotationsField,
         ManifestListFormatField,
+        AttestationsField,
         ManifestListDependenciesField,
     )
     help = help_text(

@@ -18,7 +18,11 @@ from multiarch.backend.go_build.link import BuiltBinary
 from multiarch.backend.go_cross_binary.rules import failed
 from multiarch.backend.image.built_image import BuildImageRequest, BuiltImage
 from multiarch.backend.manifest_list.rules import BuildManifestListRequest, BuiltManifestList
-from multiarch.backend.manifest_list.target_types import ListTagsField, RepositoryField
+from multiarch.backend.manifest_list.target_types import (
+    AttestationsField,
+    ListTagsField,
+    RepositoryField,
+)
 from multiarch.backend.release.archives import ArchiveRequest, BuiltArchive
 from multiarch.backend.release.members import (
     MemberFiles,
@@ -192,6 +196,11 @@ async def _list_names(address: Address) -> list[str]:
     return [f"{repository}:{tag}" for tag in filled]
 
 
+async def _is_attested(address: Address) -> bool:
+    target = await release_target(address)
+    return bool(target[AttestationsField].value and target[RepositoryField].value)
+
+
 async def _lists(parts: Parts, members: Members, support: Support) -> None:
     built = await MultiGet(
         Get(BuiltManifestList, BuildManifestListRequest(address)) for address in members.lists
@@ -229,6 +238,7 @@ async def _lists(parts: Parts, members: Members, support: Support) -> None:
             "target": str(listed.address),
             "digest": listed.index_digest,
             "names": await _list_names(listed.address),
+            "attestations": await _is_attested(listed.address),
             "images": images,
         }
         parts.lists.append(ListPart(value, tuple(c.digest for c in contents)))

@@ -26,6 +26,7 @@ from multiarch.backend.release.target_types import (
 )
 from multiarch.backend.sandbox import request_json
 from multiarch.backend.subsystems.multiarch_publish import MultiarchPublishSubsystem
+from multiarch.backend.subsystems.multiarch_release import MultiarchReleaseSubsystem
 from multiarch.core.errors import MultiarchError, did_you_mean
 from multiarch.core.release.publication import MARKERS
 from multiarch.tools.release_store import PROTOCOLS, protocol
@@ -51,6 +52,7 @@ async def publish_release(
     request: PublishReleaseRequest,
     environment: CompleteEnvironmentVars,
     options: MultiarchPublishSubsystem,
+    release: MultiarchReleaseSubsystem,
 ) -> PublishProcesses:
     field_set = request.field_set
     address, markers = field_set.address, field_set.markers.value or ()
@@ -79,6 +81,7 @@ async def publish_release(
                         "destination": destination,
                         "markers": list(markers),
                         "dry_run": options.dry_run,
+                        "sign_command": list(release.sign_command),
                     }
                 ),
                 PROTOCOLS[protocol(destination)],

@@ -28,9 +28,9 @@ from pants.engine.unions import UnionRule
 from pants.util.logging import LogLevel
 
 from multiarch.backend.platforms import SupportToday
-from multiarch.backend.release.members import Members, MembersRequest, release_target
+from multiarch.backend.release.members import Members, MembersRequest
 from multiarch.backend.release.parts import Part, Parts, absent_values, build_parts
-from multiarch.backend.release.target_types import ReleaseBuilderField, ReleaseMembersField
+from multiarch.backend.release.target_types import ReleaseMembersField
 from multiarch.backend.relocation import Relocated, RelocateRequest
 from multiarch.backend.sandbox import ToolProcess, request_json
 from multiarch.backend.subsystems.multiarch import MultiarchSubsystem
@@ -157,7 +157,6 @@ async def build_release(
     options: MultiarchReleaseSubsystem,
 ) -> BuiltRelease:
     address, support = request.address, today.support
-    target = await release_target(address)
     members, version = await MultiGet(
         Get(Members, MembersRequest(address)), Get(SourceVersion, SourceVersionRequest())
     )
@@ -183,7 +182,7 @@ async def build_release(
         "tree_state": version.tree_state,
         "seconds": version.seconds,
         "source_url": multiarch.source_url,
-        "builder": target[ReleaseBuilderField].value,
+        "builder": options.builder_id,
         "files": files,
         "lists": lists,
         "absent": absent_values(parts),

@@ -59,18 +59,6 @@ class ReleaseMarkersField(StringSequenceField):
     )
 
 
-class ReleaseBuilderField(StringField):
-    """Who builds a release."""
-
-    alias = "builder_id"
-    default = "urn:pants-multiarch:builder:local"
-    help = help_text(
-        """
-        The URI that the provenance names as the builder: the CI system that may make releases.
-        """
-    )
-
-
 class ReleaseDependenciesField(Dependencies):
     """The members of a release, inferred from `members`."""
 
@@ -84,7 +72,6 @@ class ReleaseTarget(Target):
         ReleaseMembersField,
         ReleaseDestinationsField,
         ReleaseMarkersField,
-        ReleaseBuilderField,
         ReleaseDependenciesField,
     )
     help = help_text(

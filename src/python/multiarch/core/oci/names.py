@@ -12,6 +12,8 @@ from multiarch.core.platforms import Platform
 from multiarch.core.stamps import fill_text
 
 # Kubernetes' names: an image per architecture in a repository of its own, and the list over them.
+# What the option of `redirected` is called.
+REDIRECT = "`[multiarch-publish] redirect`"
 DEFAULT_IMAGE_NAMES = "{repository}-{arch}:{tag}"
 _FOREIGN = re.compile(r"[^A-Za-z0-9._-]")
 

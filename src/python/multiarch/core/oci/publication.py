@@ -24,13 +24,16 @@ Place = tuple[str, str]
 class Node:
     """An image's manifest with its config and layers, or an index with its children.
 
-    `nearby` names repositories that may have the blobs already.
+    `nearby` names repositories that may have the blobs already. An artifact has the digest of its
+    `subject`, and its type.
     """
 
     descriptor: Descriptor
     blobs: tuple[Descriptor, ...] = ()
     children: tuple[Node, ...] = ()
     nearby: tuple[Reference, ...] = ()
+    subject: str = ""
+    artifact_type: str = ""
 
     @property
     def height(self) -> int:
@@ -42,20 +45,28 @@ class Node:
         """What it is, for people."""
         if self.children:
             return "index"
+        if self.subject:
+            return f"{self.artifact_type or 'artifact'} about {self.subject} as"
         return f"image {self.descriptor.platform}" if self.descriptor.platform else "manifest"
 
 
 @dataclass(frozen=True)
 class Placement:
-    """One manifest in one repository."""
+    """One manifest in one repository; one that is `attached` comes after all the others."""
 
     repository: Reference
     node: Node
+    attached: bool = False
 
     @property
     def place(self) -> Place:
         """Its key."""
         return self.repository.name, self.node.descriptor.digest
+
+    @property
+    def order(self) -> tuple[bool, int]:
+        """Sorts manifests: what names others comes after them."""
+        return self.attached, self.node.height
 
 
 @dataclass(frozen=True)
@@ -73,7 +84,7 @@ class Tag:
 
 @dataclass(frozen=True)
 class Plan:
-    """Manifests, children before what lists them, and tags, those of images first."""
+    """Manifests, children before what lists them, artifacts last; and tags, images' first."""
 
     placements: tuple[Placement, ...]
     tags: tuple[Tag, ...]
@@ -135,10 +146,15 @@ def plan(root: Node, naming: Naming, *, where: str) -> Plan:
     return _ordered(placements, tags)
 
 
-def with_attached(found: Plan, repository: Reference, attached: Iterable[Node]) -> Plan:
-    """The plan with artifacts that refer to its manifests, in the same repository."""
-    placements = [Placement(repository, node) for node in attached]
-    return _ordered((*found.placements, *placements), found.tags)
+def with_attached(found: Plan, attached: Iterable[Node]) -> Plan:
+    """The plan with artifacts, in each repository that gets their subjects."""
+    placements = [
+        Placement(placement.repository, node, attached=True)
+        for node in attached
+        for placement in found.placements
+        if placement.node.descriptor.digest == node.subject
+    ]
+    return _ordered((*placements, *found.placements), found.tags)
 
 
 def merged(plans: Iterable[Plan], *, where: str) -> Plan:
@@ -157,7 +173,7 @@ def repository_of(reference: Reference) -> Reference:
 def _ordered(placements: Iterable[Placement], tags: Iterable[Tag]) -> Plan:
     unique = {placement.place: placement for placement in placements}
     return Plan(
-        tuple(sorted(unique.values(), key=lambda placement: placement.node.height)),
+        tuple(sorted(unique.values(), key=lambda placement: placement.order)),
         tuple(dict.fromkeys(tags)),
     )
 

@@ -55,12 +55,16 @@ class ReleasedImage:
 
 @dataclass(frozen=True)
 class ReleasedList:
-    """A manifest list by its digest, and the names that it is published by."""
+    """A manifest list by its digest, and the names that it is published by.
+
+    `attestations` says whether bills of materials and provenance are attached to it there.
+    """
 
     target: str
     digest: str
     names: tuple[str, ...] = ()
     images: tuple[ReleasedImage, ...] = ()
+    attestations: bool = False
 
 
 @dataclass(frozen=True)
@@ -137,7 +141,7 @@ def _as_value(item: Any) -> dict[str, Any]:
             found[name] = _as_value(value)
         elif isinstance(value, tuple) and value:
             found[name] = list(value)
-        elif value not in ("", (), None):
+        elif value is not False and value not in ("", (), None):
             found[name] = value
     return found
 

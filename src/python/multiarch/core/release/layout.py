@@ -13,6 +13,8 @@ from multiarch.core.errors import MultiarchError, bullets
 from multiarch.core.platforms import Platform
 
 SHA256SUMS, SHA512SUMS = "SHA256SUMS", "SHA512SUMS"
+# What signs the first, when a release is published: no file of the release, as each has another.
+SIGNATURE = f"{SHA256SUMS}.sig"
 DOCUMENT = "release.yaml"
 PROVENANCE = "provenance.intoto.json"
 SBOM_FOLDER = "sbom"

@@ -10,11 +10,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from multiarch.core.release.document import Release
+from multiarch.core.release.document import Release, ReleasedList
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://slsa.dev/provenance/v1"
 BUILD_TYPE = "urn:pants-multiarch:release:v1"
+IMAGES_BUILD_TYPE = "urn:pants-multiarch:images:v1"
 
 
 def subjects(release: Release) -> dict[str, dict[str, str]]:
@@ -29,8 +30,10 @@ def subjects(release: Release) -> dict[str, dict[str, str]]:
     return found
 
 
-def statement(release: Release, *, target: str, source_url: str, builder: str) -> dict[str, Any]:
-    """The unsigned statement about a release."""
+def statement(
+    release: Release, *, target: str, source_url: str, builder: str, build_type: str = BUILD_TYPE
+) -> dict[str, Any]:
+    """The unsigned statement about a release, or about images alone by IMAGES_BUILD_TYPE."""
     source: dict[str, Any] = {"uri": f"git+{source_url}" if source_url else "urn:source"}
     if release.revision:
         source["digest"] = {"gitCommit": release.revision}
@@ -41,7 +44,7 @@ def statement(release: Release, *, target: str, source_url: str, builder: str) -
         "predicateType": PREDICATE_TYPE,
         "predicate": {
             "buildDefinition": {
-                "buildType": BUILD_TYPE,
+                "buildType": build_type,
                 "externalParameters": {
                     "target": target,
                     "version": release.version,
@@ -63,6 +66,23 @@ def statement_problems(value: Any, release: Release) -> tuple[str, ...]:
     if not isinstance(value, Mapping):
         return (f"expected a JSON object, found {type(value).__name__}",)
     return (*_form_problems(value), *_subject_problems(value.get("subject") or (), release))
+
+
+def images_problems(value: Any, listed: ReleasedList, version: str) -> tuple[str, ...]:
+    """Everything about a statement over a list and its images that is not so."""
+    if not isinstance(value, Mapping):
+        return (f"expected a JSON object, found {type(value).__name__}",)
+    found = list(_form_problems(value))
+    if found:
+        return tuple(found)
+    stated = value["predicate"]["buildDefinition"]["externalParameters"].get("version")
+    if stated != version:
+        found.append(f"it is about version {stated}, and the release is {version}")
+    digests = {(s.get("digest") or {}).get("sha256") for s in value.get("subject") or ()}
+    for digest in (listed.digest, *(image.digest for image in listed.images)):
+        if digest.removeprefix("sha256:") not in digests:
+            found.append(f"it has no subject {digest}, which the release holds")
+    return tuple(found)
 
 
 def _form_problems(value: Mapping[str, Any]) -> Iterator[str]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from multiarch.core.executables.executable import Executable
 from multiarch.core.executables.expectations import header_mismatches
 from multiarch.core.platforms import Platform
+from multiarch.core.release.attestations import PROVENANCE_TYPE, SPDX_TYPE
 from multiarch.core.release.document import Release, ReleasedFile, ReleasedList
-from multiarch.core.release.layout import DOCUMENT, SHA256SUMS, SHA512SUMS, SIDES
+from multiarch.core.release.layout import DOCUMENT, SHA256SUMS, SHA512SUMS, SIDES, SIGNATURE
+from multiarch.core.release.provenance import images_problems
 from multiarch.core.release.spdx import spdx_problems
 
 SUMS = {SHA256SUMS: "sha256", SHA512SUMS: "sha512"}
@@ -17,10 +19,10 @@ _MISSING = "it is not there"
 
 
 def listed_files(paths: Iterable[str]) -> tuple[str, ...]:
-    """The files that sums are for: all but the sums themselves, and those beside other files."""
+    """The files that sums are for: all but the sums, their signature, and those beside others."""
     every = set(paths)
     beside = {path + ending for path in every for ending in SIDES.values()}
-    return tuple(sorted(every - beside - set(SUMS)))
+    return tuple(sorted(every - beside - {*SUMS, SIGNATURE}))
 
 
 def sums_problems(
@@ -117,6 +119,30 @@ def registry_problems(
             )
 
 
+def attestation_problems(
+    listed: ReleasedList,
+    name: str,
+    subject: str,
+    found: Mapping[str, Sequence[Any]],
+    *,
+    version: str,
+) -> Iterator[str]:
+    """Check the documents, by type, that a registry has about the digest of a list or an image."""
+
+    def problems(kind: str, document: Any) -> tuple[str, ...]:
+        if kind == SPDX_TYPE:
+            return tuple(bill_problems(kind, subject.removeprefix("sha256:"), document))
+        return tuple(f"{kind}: {p}" for p in images_problems(document, listed, version))
+
+    for kind in (PROVENANCE_TYPE,) if subject == listed.digest else (SPDX_TYPE, PROVENANCE_TYPE):
+        checked = [problems(kind, document) for document in found.get(kind, ())]
+        if not checked:
+            yield f"{name}: nothing of the type {kind} is attached to {subject}"
+        # Another version may have the same image, and others may attach what they like.
+        elif all(checked):
+            yield from (f"{name}: attached to {subject}: {problem}" for problem in checked[0])
+
+
 def rebuild_problems(published: Mapping[str, str], rebuilt: Mapping[str, str]) -> Iterator[str]:
     """Compare the sums of a published release with those of one that was built again."""
     for path in sorted({*published, *rebuilt}):
@@ -125,9 +151,10 @@ def rebuild_problems(published: Mapping[str, str], rebuilt: Mapping[str, str]) -
             yield f"{path}: published is {one}, and built again it is {two}"
 
 
-def summary(release: Release, files: int, images: int) -> str:
+def summary(release: Release, files: int, names: int, attestations: int) -> str:
     """What was verified, in one line."""
     return (
         f"{release.version}: {files} files with their sums, {len(release.files)} artefacts with "
-        f"platform and bill of materials, provenance, {images} names in registries"
+        f"platform and bill of materials, provenance, {names} names in registries, {attestations} "
+        "attestations there"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import tarfile
 import threading
@@ -24,6 +25,8 @@ from multiarch.core.oci.reference import Reference
 from multiarch.tools.registry.transport import RegistryError
 
 _PIECE = 1 << 20
+# The descriptors of artifacts about a layout's manifests, which its index does not have.
+ATTESTATIONS = "attestations.json"
 
 
 class Stopped(RegistryError):
@@ -136,6 +139,14 @@ class Layout:
         entries = index.get("manifests") or [{}]
         return self.node(Descriptor.parse(entries[0], where=self.name), nearby)
 
+    def attached(self) -> tuple[Node, ...]:
+        """The artifacts that lie beside what the layout holds, by its `attestations.json`."""
+        if ATTESTATIONS not in self.files:
+            return ()
+        entries = json.loads(self._bytes(ATTESTATIONS))
+        found = (Descriptor.parse(entry, where=self.name) for entry in entries)
+        return tuple(self.node(descriptor, lambda d: ()) for descriptor in found)
+
     def node(
         self, descriptor: Descriptor, nearby: Callable[[Descriptor], tuple[Reference, ...]]
     ) -> Node:
@@ -188,7 +199,9 @@ def read_node(
         raise OciError(f"{where}: {descriptor.media_type!r} is neither an image nor an index")
     blobs = (value.get("config") or {}, *(value.get("layers") or ()))
     found = tuple(Descriptor.parse(blob, where=where) for blob in blobs)
-    return Node(descriptor, found, (), (*nearby(descriptor), *_base_of(value)))
+    near = (*nearby(descriptor), *_base_of(value))
+    subject = (value.get("subject") or {}).get("digest", "")
+    return Node(descriptor, found, (), near, subject, value.get("artifactType", ""))
 
 
 def _base_of(manifest: Mapping[str, Any]) -> tuple[Reference, ...]:

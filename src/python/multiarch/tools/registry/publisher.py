@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -30,9 +29,11 @@ from multiarch.core.oci.reference import Reference
 from multiarch.tools.registry.client import Client
 from multiarch.tools.registry.contents import Contents, Stopped
 from multiarch.tools.registry.journal import Journal
-from multiarch.tools.registry.referrers import put_manifest
+from multiarch.tools.registry.referrers import put_manifest, record, referrers
 from multiarch.tools.registry.repository import Repository
+from multiarch.tools.registry.source import ImageSource
 from multiarch.tools.registry.transport import RegistryError, RegistrySettings
+from multiarch.tools.signing import call
 
 # Requests at once.
 CONCURRENCY = 4
@@ -149,9 +150,11 @@ class Publisher:
         self.progress.expected = sum(t.blob.size for t in actions.transfers if not t.source)
         for _, some in groupby(actions.transfers, lambda transfer: transfer.waits):
             self.each(self.transfer, tuple(some))
-        for _, level in groupby(actions.placements, lambda placement: placement.node.height):
+        for _, level in groupby(actions.placements, lambda placement: placement.order):
             self.each(self.put, tuple(level))
         self.each(self.verify, actions.placements)
+        if actions.placements or actions.moves:
+            self.each(self.list_attached, [p for p in plan.placements if p.attached])
         self.journal.note(actions.placements)
         for reference in actions.to_sign:
             sign(reference)
@@ -190,6 +193,14 @@ class Publisher:
                 f"{repository.name}: the registry took the manifest {digest}, and does not have "
                 "it. No tag was moved."
             )
+
+    def list_attached(self, placement: Placement) -> None:
+        """See that an artifact is among its subject's referrers, also one of an ended run."""
+        repository, descriptor = self.repository(placement.repository), placement.node.descriptor
+        source = ImageSource(repository.client, repository.reference)
+        listed = referrers(source, placement.node.subject)
+        if descriptor.digest not in {found.digest for found in listed}:
+            record(repository, self.contents.read(descriptor))
 
     def tag(self, move: TagMove, plan: Plan) -> None:
         """Set one tag, and look whether it then stands for what it should."""
@@ -256,19 +267,14 @@ def signer(
 
     def sign(reference: Reference) -> None:
         text = str(reference)
-        argv = [part.replace("{reference}", text) for part in command]
         say(f"  sign {text}")
-        try:
-            code = subprocess.run(argv, env=dict(environment)).returncode
-        except OSError as error:
-            raise MultiarchError(
-                f"`[multiarch-publish] sign_command`: {argv[0]!r} cannot be started: {error}. "
-                "No tag was moved."
-            ) from error
-        if code != 0:
-            raise MultiarchError(
-                f"`[multiarch-publish] sign_command` ended with {code} for {text}. No tag was "
-                "moved."
-            )
+        call(
+            command,
+            {"reference": text},
+            environment,
+            option="`[multiarch-publish] sign_command`",
+            what=text,
+            effect="No tag was moved.",
+        )
 
     return sign

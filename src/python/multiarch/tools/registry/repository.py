@@ -210,11 +210,21 @@ class Repository:
 
     def put(self, version: str, data: bytes, media_type: str) -> requests.Response:
         """Put a manifest under its digest or a tag; raises RegistryError."""
-        response = self.client.send(
-            "PUT", f"{self.path}/manifests/{version}", scope=self.push, expected=(200, 201, 202),
-            headers={"Content-Type": media_type}, body=data,
-            attempts=Attempts(f"{self.name}: putting the manifest {version}"),
-        )  # fmt: skip
+        attempts = Attempts(f"{self.name}: putting the manifest {version}")
+        while True:
+            response = self.client.send(
+                "PUT", f"{self.path}/manifests/{version}", scope=self.push,
+                expected=(200, 201, 202, 400), headers={"Content-Type": media_type}, body=data,
+                attempts=attempts,
+            )  # fmt: skip
+            if response.status_code != 400:
+                break
+            problem = describe(response)
+            # What it names is there. A registry that writes it again, for somebody who publishes
+            # the same at the same time, has it not for a moment.
+            if "BLOB_UNKNOWN" not in problem:
+                raise RegistryError(f"{attempts.what} failed: {problem}")
+            attempts.failed(problem)
         found = response.headers.get("Docker-Content-Digest", "")
         if found and found != digest_of(data):
             raise RegistryError(

@@ -1,4 +1,7 @@
-"""A release goes to a real S3 server: interrupted, resumed, verified, and never overwritten."""
+"""A release goes to object stores: interrupted, resumed, verified, and never overwritten.
+
+To a real S3 server, moto's, and to an emulator of Google Cloud Storage.
+"""
 
 from __future__ import annotations
 
@@ -17,41 +20,52 @@ import bootstrap
 import pytest
 
 from tests.integration.scratch import SOURCES, environment
-from tests.unit.release.test_tools import VERSION, make
+from tests.unit.release.test_tools import VERSION, contents, make
 
 pytestmark = pytest.mark.integration
 
-BUCKET = "s3://releases/fleet"
-PINNED = SOURCES / "multiarch/backend/release/s3fs-requirements.txt"
+PLACE, GOOGLE = "s3://releases/fleet", "gs://releases/fleet"
 # Every key of the bucket, one a line.
 LIST = "import s3fs; print('\\n'.join(s3fs.S3FileSystem().find('releases')))"
 
 
-def python(name: str, requirements: Path) -> Path:
+def python(name: str, folder: Path = SOURCES / "multiarch/backend/release") -> Path:
     """The Python of a pinned environment."""
     interpreter = bootstrap.find_python(environment())
+    requirements = folder / f"{name}-requirements.txt"
     return bootstrap.environment(name, name, [requirements], interpreter) / "bin/python"
+
+
+def free_port() -> int:
+    """A port that nothing listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def serve(argv: list[object], address: str, log: Path) -> subprocess.Popen[bytes]:
+    """Start a server, and wait until it answers."""
+    with log.open("w") as out:
+        process = subprocess.Popen(list(map(str, argv)), stdout=out, stderr=out)
+    for _ in range(150):
+        try:
+            urllib.request.urlopen(address).close()
+            break
+        except urllib.error.HTTPError:
+            break
+        except (urllib.error.URLError, ConnectionError):
+            assert process.poll() is None, log.read_text()
+            time.sleep(0.2)
+    return process
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, str]]:
     """A server with a bucket; the environment that reaches it."""
-    moto = python("moto", bootstrap.REQUIREMENTS / "moto-requirements.txt")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    log = (tmp_path_factory.mktemp("moto") / "log").open("w")
-    process = subprocess.Popen(
-        [moto, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], stdout=log, stderr=log,
-    )  # fmt: skip
-    address = f"http://127.0.0.1:{port}"
-    for _ in range(150):
-        try:
-            urllib.request.urlopen(address).close()
-            break
-        except (urllib.error.URLError, ConnectionError):
-            assert process.poll() is None, Path(log.name).read_text()
-            time.sleep(0.2)
+    port, log = free_port(), tmp_path_factory.mktemp("moto") / "log"
+    moto, address = python("moto", bootstrap.REQUIREMENTS), f"http://127.0.0.1:{port}"
+    argv = [moto, "-m", "moto.server", "-H", "127.0.0.1", "-p", port]
+    process = serve(argv, address, log)
     bucket = urllib.request.Request(f"{address}/releases", method="PUT")
     urllib.request.urlopen(bucket).close()
     yield {
@@ -65,19 +79,20 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, st
     }
     process.terminate()
     process.wait()
-    log.close()
 
 
-def upload(tree: Path, server: Mapping[str, str]) -> subprocess.Popen[str]:
+def upload(
+    tree: Path, server: Mapping[str, str], *, place: str = PLACE, library: str = "s3fs"
+) -> subprocess.Popen[str]:
     """Start an upload of a release."""
     request = tree.parent / "request.json"
     value = {
-        "release": "release", "version": VERSION, "destination": BUCKET, "markers": ["stable"],
-        "dry_run": False,
+        "release": "release", "version": VERSION, "destination": place, "markers": ["stable"],
+        "dry_run": False, "sign_command": [],
     }  # fmt: skip
     request.write_text(json.dumps(value))
     return subprocess.Popen(
-        [python("s3fs", PINNED), "-m", "multiarch.tools.upload_release", request],
+        [python(library), "-m", "multiarch.tools.upload_release", request],
         env=server, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
 
@@ -128,9 +143,25 @@ class Held(socketserver.BaseRequestHandler):
 def keys(server: Mapping[str, str]) -> list[str]:
     """The keys of all objects, relative to the place of the releases."""
     done = subprocess.run(
-        [python("s3fs", PINNED), "-c", LIST], env=server, check=True, capture_output=True, text=True
+        [python("s3fs"), "-c", LIST], env=server, check=True, capture_output=True, text=True
     )
     return [line.removeprefix("releases/fleet/") for line in done.stdout.split()]
+
+
+def copied(
+    folder: Path, server: Mapping[str, str], *, place: str = PLACE, library: str = "s3fs"
+) -> dict[str, bytes]:
+    """Every file of the release there, as it is fetched."""
+    fetch = (
+        "import os, sys; from multiarch.tools.release_store import Store\n"
+        f"store = Store('{place}/{VERSION}')\n"
+        "for name in store.sizes(''):\n"
+        "    path = sys.argv[1] + '/' + name\n"
+        "    os.makedirs(os.path.dirname(path), exist_ok=True)\n"
+        "    store.fetch(name, path)\n"
+    )
+    subprocess.run([python(library), "-c", fetch, folder], env=server, check=True)
+    return contents(folder)
 
 
 def test_an_upload_is_interrupted_and_resumed_and_never_overwrites(
@@ -151,26 +182,51 @@ def test_an_upload_is_interrupted_and_resumed_and_never_overwrites(
     out, err = (second := upload(tree, server)).communicate()
     assert second.returncode == 0, err
     assert f"{len(partly)} were there" in out
-    assert f"{BUCKET}/stable.txt: new -> {VERSION}" in out
+    assert f"{PLACE}/stable.txt: new -> {VERSION}" in out
     files = {f"{VERSION}/{f.relative_to(tree)}" for f in tree.rglob("*") if f.is_file()}
     assert set(keys(server)) == files | {"stable.txt", "stable-1.txt", "stable-1.36.txt"}
     out, _ = upload(tree, server).communicate()
     assert f"0 files sent (0 B), {len(files)} were there" in out
-    fetch = (
-        "import sys; from multiarch.tools.release_store import Store\n"
-        f"store = Store('{BUCKET}/{VERSION}')\n"
-        "for name in store.sizes(''):\n"
-        "    store.fetch(name, sys.argv[1] + '/' + name.replace('/', '|'))\n"
-    )
-    copied = tmp_path / "copied"
-    copied.mkdir()
-    subprocess.run([python("s3fs", PINNED), "-c", fetch, copied], env=server, check=True)
-    for file in copied.iterdir():
-        assert file.read_bytes() == (tree / file.name.replace("|", "/")).read_bytes()
-    assert len(list(copied.iterdir())) == len(files)
+    assert copied(tmp_path / "copied", server) == contents(tree)
     other = upload(make(tmp_path / "two", text="other\n"), server)
     _, err = other.communicate()
     assert other.returncode == 1
     assert "nothing was sent, because other files are there" in err
     assert "`README` has 4194304 bytes there, and the release has 6" in err
     assert "Traceback" not in err
+
+
+@pytest.fixture
+def google(tmp_path: Path) -> Iterator[Mapping[str, str]]:
+    """An emulator with a bucket; the environment that reaches it."""
+    port = free_port()
+    program = python("gcs-emulator", bootstrap.REQUIREMENTS).with_name("gcp-storage-emulator")
+    argv = [program, "start", "--host=127.0.0.1", f"--port={port}", "--in-memory"]
+    address = f"http://127.0.0.1:{port}"
+    process = serve([*argv, "--default-bucket=releases"], address, tmp_path / "log")
+    yield {
+        **environment(),
+        "PYTHONPATH": str(SOURCES),
+        "STORAGE_EMULATOR_HOST": address,
+        "NO_PROXY": "127.0.0.1",
+    }
+    process.terminate()
+    process.wait()
+
+
+def test_google_cloud_storage_gets_the_same(tmp_path: Path, google: Mapping[str, str]) -> None:
+    place: dict[str, str] = {"place": GOOGLE, "library": "gcsfs"}
+    # gcsfs sends what is larger than 5 MiB in another way.
+    tree = make(tmp_path / "one", text="read me\n" * (6 << 17))
+    out, err = (first := upload(tree, google, **place)).communicate()
+    assert first.returncode == 0, err
+    assert f"{GOOGLE}/stable.txt: new -> {VERSION}" in out
+    assert copied(tmp_path / "copied", google, **place) == contents(tree)
+    out, _ = upload(tree, google, **place).communicate()
+    assert f"0 files sent (0 B), {len(contents(tree))} were there" in out
+    other = upload(make(tmp_path / "two", text="other\n"), google, **place)
+    _, err = other.communicate()
+    assert other.returncode == 1
+    assert "`README` has 6291456 bytes there, and the release has 6" in err
+    assert "Traceback" not in err
+    assert copied(tmp_path / "again", google, **place) == contents(tree)
