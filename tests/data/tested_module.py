@@ -195,6 +195,22 @@ func TestAnswer(t *testing.T) {
     "cmd/app/special_test.go": "//go:build special\n\npackage main\n\nconst special = 1\n",
 }
 
+# An external test of mirror.
+OUTSIDE = """\
+package mirror_test
+
+import (
+	"testing"
+
+	"example.test/tested/mirror"
+)
+
+func TestOutside(t *testing.T) {
+	if mirror.Next(1) != 2 {
+		t.Error(mirror.Next(1))
+	}
+}
+"""
 # Ends the program within a test, on every platform.
 CRASH = """\
 package plain

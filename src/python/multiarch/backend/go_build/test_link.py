@@ -26,9 +26,13 @@ from multiarch.core.golang.test_packages import X_DEFS, package_under_test
 
 @dataclass(frozen=True)
 class BuildTestRequest(EngineAwareParameter):
-    """The tests of a package on one platform, to compile, link and verify."""
+    """The tests of a package on one platform, to compile, link and verify.
+
+    With `coverage`, they measure which statements of the package they run.
+    """
 
     test: GoTest
+    coverage: bool = False
 
     def debug_hint(self) -> str:
         """Shown beside the rule in the terminal."""
@@ -68,7 +72,9 @@ def test_failures(graph: PackageGraph, test: GoTest) -> tuple[CompileFailure, ..
 @rule(desc="Build Go tests", level=LogLevel.DEBUG)
 async def build_test(request: BuildTestRequest) -> BuiltTest:
     test = request.test
-    modules = await Get(ModuleGraph, ModuleGraphRequest(test.module, tests=True))
+    modules = await Get(
+        ModuleGraph, ModuleGraphRequest(test.module, tests=True, coverage=request.coverage)
+    )
     graph = modules.of(test.settings)
     if failures := test_failures(graph, test):
         return BuiltTest(BuiltBinary(test, EMPTY_DIGEST, failures=failures))
@@ -85,6 +91,7 @@ async def build_test(request: BuildTestRequest) -> BuiltTest:
             what=str(test.address),
             x_defs=X_DEFS,
             tests=True,
+            coverage=request.coverage,
         ),
     )
     return BuiltTest(await finished_binary(test, linked))

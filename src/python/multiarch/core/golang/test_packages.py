@@ -34,6 +34,17 @@ def is_variant(import_path: str) -> bool:
     return import_path.endswith("]")
 
 
+def has_test_files(import_path: str) -> bool:
+    """Whether a package has a test's own files: it is the one under test, or the external test.
+
+    >>> has_test_files("p_test [p.test]"), has_test_files("imports_p [p.test]")
+    (True, False)
+    """
+    path, _, test = import_path.partition(" [")
+    tested = test.removesuffix(".test]")
+    return bool(tested) and path in (tested, f"{tested}_test")
+
+
 def file_stem(import_path: str) -> str:
     """A path for a package's outputs, without the characters of patterns.
 
