@@ -134,6 +134,9 @@ def test_profiles_merge_to_what_ran_somewhere() -> None:
     )
     assert parse_profile(profile_text(both)) == both
     assert parse_profile("mode: set\n") == {}
+    assert parse_profile(OTHER.replace("set", "atomic").replace(" 1\n", " 7\n")) == parse_profile(
+        OTHER
+    )
 
 
 def test_the_table_has_packages_platforms_and_what_ran_on_any() -> None:
@@ -155,7 +158,7 @@ def test_the_table_has_packages_platforms_and_what_ran_on_any() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("mode: count\n", "begins with 'mode: count', not 'mode: set'"),
+        ("m/a.go:1.1,2.2 2 1\n", "begins with 'm/a.go:1.1,2.2 2 1', not 'mode: set'"),
         ("mode: set\nm/a.go:1.1 2 1\n", "has the line 'm/a.go:1.1 2 1'"),
     ],
 )

@@ -10,13 +10,17 @@ from pants.engine.internals.native_engine import EMPTY_DIGEST
 from pants.engine.rules import Get, collect_rules, rule
 from pants.util.logging import LogLevel
 
+from multiarch.backend.go_build.cgo import CgoBuild
+from multiarch.backend.go_build.cgo_tests import CgoTestBuildRequest
 from multiarch.backend.go_build.compile import CompileFailure
 from multiarch.backend.go_build.graph import ModuleGraph, ModuleGraphRequest, PackageGraph
 from multiarch.backend.go_build.link import (
     BuiltBinary,
     LinkedProgram,
     LinkProgramRequest,
+    failed_binary,
     finished_binary,
+    verified_binary,
 )
 from multiarch.backend.go_build.std import Variant
 from multiarch.backend.go_build.tests import GoTest
@@ -65,7 +69,10 @@ def test_failures(graph: PackageGraph, test: GoTest) -> tuple[CompileFailure, ..
         )
         return (CompileFailure(str(test.address), platform, message),)
     root = main_of_test(graph, test) or tested.import_path
-    found = problems(graph.packages, root) if root != tested.import_path else tested.errors
+    found = tested.errors
+    if root != tested.import_path:
+        sysroot = test.cgo is not None and bool(test.cgo.c.sysroot)
+        found = problems(graph.packages, root, cgo=test.cgo is not None, sysroot=sysroot)
     return tuple(CompileFailure(root, platform, str(error)) for error in found)
 
 
@@ -81,6 +88,13 @@ async def build_test(request: BuildTestRequest) -> BuiltTest:
     main = main_of_test(graph, test)
     if not main:
         return BuiltTest(None)
+    if test.cgo is not None:
+        built = await Get(CgoBuild, CgoTestBuildRequest(test, main, request.coverage))
+        if built.message:
+            return BuiltTest(failed_binary(test, built.message))
+        options = {"cgo": test.cgo.c.linkage, "kind": test.cgo.link_mode}
+        metadata = built.result.metadata
+        return BuiltTest(await verified_binary(test, built.digest, metadata, **options))
     linked = await Get(
         LinkedProgram,
         LinkProgramRequest(

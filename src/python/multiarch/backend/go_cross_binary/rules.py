@@ -279,10 +279,14 @@ class FailureReportRequest:
 
 @dataclass(frozen=True)
 class FailureReport:
-    """Each failure once, with its platforms; `cells` are for the page about the run."""
+    """Each failure once, with its platforms; `cells` are for the page about the run.
+
+    `others` are the binaries that were built all the same.
+    """
 
     failures: tuple[CompileFailure, ...]
     cells: tuple[ReportCell, ...]
+    others: tuple[BuiltBinary, ...]
 
 
 @dataclass(frozen=True)
@@ -317,7 +321,8 @@ async def report_failures(request: FailureReportRequest) -> FailureReport:
         for b in built
         if b.failures
     )
-    return FailureReport(tuple(dict.fromkeys(f for b in built for f in b.failures)), tuple(cells))
+    failures = tuple(dict.fromkeys(f for b in built for f in b.failures))
+    return FailureReport(failures, tuple(cells), tuple(b for b in built if not b.failures))
 
 
 def deactivated(support: Support, address: Address, platform: Platform) -> tuple[Notice, ...]:
@@ -341,24 +346,27 @@ async def not_packaged(built: BuiltBinary) -> BuiltPackage:
     return BuiltPackage(EMPTY_DIGEST, ())
 
 
+def delivery(built: BuiltBinary, support: Support) -> DeliveryRequest:
+    """A binary's row of the summary."""
+    binary = built.binary
+    return DeliveryRequest(
+        binary.address,
+        "binary",
+        str(binary.address.maybe_convert_to_target_generator()),
+        str(binary.platform),
+        built.size,
+        built.sha256,
+        built.link,
+        "; ".join(filter(None, (level_note(support, binary.platform), built.linkage))),
+    )
+
+
 async def packaged_binary(built: BuiltBinary, support: Support) -> BuiltPackage:
     """Put a binary at its place below dist/, with its row of the summary; a helper of rules."""
     binary = built.binary
     digest, _ = await MultiGet(
         Get(Digest, AddPrefix(built.digest, posixpath.dirname(binary.output_path))),
-        Get(
-            Said,
-            DeliveryRequest(
-                binary.address,
-                "binary",
-                str(binary.address.maybe_convert_to_target_generator()),
-                str(binary.platform),
-                built.size,
-                built.sha256,
-                built.link,
-                "; ".join(filter(None, (level_note(support, binary.platform), built.linkage))),
-            ),
-        ),
+        Get(Said, DeliveryRequest, delivery(built, support)),
     )
     return BuiltPackage(digest, (BuiltPackageArtifact(binary.output_path),))
 
@@ -380,6 +388,8 @@ async def package_binary(field_set: PackageBinaryFieldSet, today: SupportToday) 
         requested = await Get(RequestedBinaries)
         found = await Get(FailureReport, FailureReportRequest(binary.module, requested.addresses))
         await Get(Said, NoticesRequest(f"the programs of {binary.module or '.'}", (), found.cells))
+        # Pants stops their own rules when this one raises.
+        await MultiGet(Get(Said, DeliveryRequest, delivery(b, support)) for b in found.others)
         fatal = [f for f in found.failures if support.fails_on(Platform.parse(f.platform))]
         raise failed(fatal or built.failures)
     return await packaged_binary(built, support)

@@ -1,6 +1,7 @@
 """Coverage profiles: which statements tests ran, by file, merged over tests and platforms.
 
-The text is that of `go test -coverprofile`, of mode "set". Source: golang.org/x/tools/cover.
+The text is that of `go test -coverprofile`. Of the modes that count, which the race detector asks
+for, only whether something ran is kept. Source: golang.org/x/tools/cover.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ Profile = Mapping[Block, bool]
 def parse_profile(text: str) -> Profile:
     """Read a profile; raises MultiarchError for a line that is none."""
     heading, *lines = text.strip().split("\n")
-    if heading != _HEADING:
+    if heading not in (_HEADING, "mode: count", "mode: atomic"):
         raise MultiarchError(f"a coverage profile begins with {heading!r}, not {_HEADING!r}")
     found: dict[Block, bool] = {}
     for line in lines:
