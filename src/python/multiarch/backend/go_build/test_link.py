@@ -25,7 +25,7 @@ from multiarch.backend.go_build.link import (
 from multiarch.backend.go_build.std import Variant
 from multiarch.backend.go_build.tests import GoTest
 from multiarch.core.golang.packages import problems
-from multiarch.core.golang.test_packages import X_DEFS, package_under_test
+from multiarch.core.golang.test_packages import X_DEFS, is_left_out, package_under_test
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,10 @@ def test_failures(graph: PackageGraph, test: GoTest) -> tuple[CompileFailure, ..
             "relative to the BUILD file."
         )
         return (CompileFailure(str(test.address), platform, message),)
-    root = main_of_test(graph, test) or tested.import_path
+    main = main_of_test(graph, test)
+    if not main and is_left_out(tested):
+        return ()
+    root = main or tested.import_path
     found = tested.errors
     if root != tested.import_path:
         sysroot = test.cgo is not None and bool(test.cgo.c.sysroot)

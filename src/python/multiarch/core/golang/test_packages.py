@@ -99,6 +99,13 @@ def package_under_test(packages: Mapping[str, Package], directory: str) -> Packa
     return None
 
 
+def is_left_out(package: Package) -> bool:
+    """Whether build constraints leave the whole package out, so that there is nothing to test."""
+    constraints = all(e.message.startswith("build constraints exclude all") for e in package.errors)
+    files = (*package.go_files, *package.cgo_files)
+    return bool(package.ignored_go_files) and not files and constraints
+
+
 def files_for_tests(files: Iterable[str], directory: str) -> tuple[str, ...]:
     """What the tests of a package find on disk: its other files, and `testdata` below it."""
     prefix = f"{directory}/" if directory else ""
