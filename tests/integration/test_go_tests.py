@@ -140,6 +140,29 @@ def test_a_program_that_ends_early(repository: Repository, text: str, said: list
         file.unlink()
 
 
+def test_check_vets_test_files_and_leaves_other_files_to_the_binaries(
+    repository: Repository,
+) -> None:
+    token = f"// {time.time()}"
+    written = [
+        repository.write("calc/vet_test.go", tested_module.VET_TEST + token),
+        repository.write("calc/vet.go", tested_module.VET_PROGRAM + token),
+    ]
+    run = repository.pants("check", "::", check=False)
+    where = "is not clean for go vet on linux/amd64, linux/s390x:\n  "
+    for heading, finding in (
+        ("calc [example.test/tested/calc.test]", "calc/vet_test.go:6:16: (*testing.common).Logf"),
+        ("calc", "calc/vet.go:6:33: fmt.Printf"),
+    ):
+        assert f"tested/{heading} {where}{finding} format %d has arg" in run.stderr
+        assert run.stderr.count(finding) == 1
+    # A package that no test changes is vetted once, for the program and for the tests.
+    vetted = [line for line in started(run) if line.startswith("Vet example.test/tested/")]
+    assert len(vetted) == len(set(vetted))
+    for file in written:
+        file.unlink()
+
+
 def test_a_platform_that_this_machine_lacks_is_left_out_or_an_error(
     repository: Repository,
 ) -> None:
@@ -204,3 +227,30 @@ def test_coverage_per_platform_by_the_binaries_of_go(
     assert ran == expected
     for file in written:
         file.unlink()
+
+
+def test_tests_with_c_run_on_each_platform(tmp_path: Path) -> None:
+    require("qemu-s390x-static")
+    repository = Repository(tmp_path)
+    repository.configure(platforms=tested_module.PLATFORMS)
+    for path, text in tested_module.NATIVE.items():
+        repository.write(path, text)
+    complaint = '\nfunc TestVet(t *testing.T) { t.Logf("%d", "text") }\n'
+    name = "native/native_test.go"
+    file = repository.write(name, tested_module.NATIVE[name] + complaint)
+    try:
+        checked = repository.pants("check", "::", check=False).stderr
+        where = "on linux/amd64, linux/s390x:\n  "
+        assert (
+            f"example.test/c/native.test does not compile {where}native/native.go: "
+            "example.test/c/native [example.test/c/native.test] uses cgo, and `cgo` is "
+            '"off"; it is imported by'
+        ) in checked
+        assert f"example.test/c/native.test is not clean for go vet {where}" in checked
+        assert checked.count("native_test.go:11:38: (*testing.common).Logf format %d has arg") == 1
+        file.write_text(tested_module.NATIVE[name])
+        run = repository.pants("test", "--use-coverage", "--force", ":static")
+        assert "✓ //:static#linux/s390x succeeded" in run.stderr
+        assert "example.test/c/native         50.0         50.0    50.0\n" in run.stderr
+    finally:
+        repository.stop()
