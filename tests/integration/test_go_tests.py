@@ -246,6 +246,9 @@ def test_tests_with_c_run_on_each_platform(tmp_path: Path) -> None:
             "example.test/c/native [example.test/c/native.test] uses cgo, and `cgo` is "
             '"off"; it is imported by'
         ) in checked
+        assert (
+            'Write cgo="static" or cgo="dynamic" in //:off, or leave the platform out.' in checked
+        )
         assert f"example.test/c/native.test is not clean for go vet {where}" in checked
         assert checked.count("native_test.go:11:38: (*testing.common).Logf format %d has arg") == 1
         file.write_text(tested_module.NATIVE[name])

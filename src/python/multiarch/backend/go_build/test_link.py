@@ -24,7 +24,7 @@ from multiarch.backend.go_build.link import (
 )
 from multiarch.backend.go_build.std import Variant
 from multiarch.backend.go_build.tests import GoTest
-from multiarch.core.golang.packages import problems
+from multiarch.core.golang.packages import ListError, problems
 from multiarch.core.golang.test_packages import X_DEFS, is_left_out, package_under_test
 
 
@@ -76,7 +76,15 @@ def test_failures(graph: PackageGraph, test: GoTest) -> tuple[CompileFailure, ..
     if root != tested.import_path:
         sysroot = test.cgo is not None and bool(test.cgo.c.sysroot)
         found = problems(graph.packages, root, cgo=test.cgo is not None, sysroot=sysroot)
-    return tuple(CompileFailure(root, platform, str(error)) for error in found)
+    return tuple(CompileFailure(root, platform, f"{e}{_advice(test, e)}") for e in found)
+
+
+def _advice(test: GoTest, error: ListError) -> str:
+    """What to write where only cgo is missing."""
+    if 'uses cgo, and `cgo` is "off"' not in error.message:
+        return ""
+    generator = test.address.maybe_convert_to_target_generator()
+    return f'\nWrite cgo="static" or cgo="dynamic" in {generator}, or leave the platform out.'
 
 
 @rule(desc="Build Go tests", level=LogLevel.DEBUG)
