@@ -195,6 +195,73 @@ func TestAnswer(t *testing.T) {
     "cmd/app/special_test.go": "//go:build special\n\npackage main\n\nconst special = 1\n",
 }
 
+# A package with C in it.
+NATIVE = {
+    "BUILD": """\
+go_module(name="mod")
+go_cross_test(name="off", package="native")
+go_cross_test(name="static", package="native", cgo="static")
+""",
+    "go.mod": "module example.test/c\n\ngo 1.25\n",
+    "native/native.go": """\
+// Package native counts in C.
+package native
+
+// static int twice(int n) { return 2 * n; }
+import "C"
+
+// Twice is 2n.
+func Twice(n int) int { return int(C.twice(C.int(n))) }
+
+// Never is not tested.
+func Never() int { return 0 }
+""",
+    "native/native_test.go": """\
+package native
+
+import "testing"
+
+func TestTwice(t *testing.T) {
+	if Twice(21) != 42 {
+		t.Error(Twice(21))
+	}
+}
+""",
+}
+# An external test of mirror.
+OUTSIDE = """\
+package mirror_test
+
+import (
+	"testing"
+
+	"example.test/tested/mirror"
+)
+
+func TestOutside(t *testing.T) {
+	if mirror.Next(1) != 2 {
+		t.Error(mirror.Next(1))
+	}
+}
+"""
+# What vet does not like, in a test and in what it tests.
+VET_TEST = """\
+package calc
+
+import "testing"
+
+func TestVet(t *testing.T) {
+	defer t.Logf("%d", "text")
+}
+"""
+VET_PROGRAM = """\
+package calc
+
+import "fmt"
+
+// Show does not.
+func Show() { defer fmt.Printf("%d", "text") }
+"""
 # Ends the program within a test, on every platform.
 CRASH = """\
 package plain

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -38,6 +39,12 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]
     found.configure(platforms=tested_module.PLATFORMS)
     yield found
     found.stop()
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The caches of the Go command that is compared with."""
+    return tmp_path_factory.mktemp("cache")
 
 
 def cases(root: Path, arch: str) -> dict[str, str]:
@@ -88,7 +95,7 @@ def test_a_test_that_fails_on_big_endian_fails_there_alone(repository: Repositor
     assert "✓ //:calc#linux/s390x succeeded" in chosen.stderr
 
 
-def test_the_binaries_are_those_of_go(repository: Repository, tmp_path: Path) -> None:
+def test_the_binaries_are_those_of_go(repository: Repository, tmp_path: Path, cache: Path) -> None:
     printed = repository.pants("package", "::").stderr
     assert "app-test" not in printed
     for name in tested_module.PLATFORMS:
@@ -97,7 +104,7 @@ def test_the_binaries_are_those_of_go(repository: Repository, tmp_path: Path) ->
         subprocess.run(
             [go_program(), "test", "-c", "-trimpath", "-buildvcs=false", "-ldflags=-buildid=",
              "-o", expected, "./calc"],
-            cwd=repository.root, env=go_environment(platform, tmp_path), check=True,
+            cwd=repository.root, env=go_environment(platform, cache), check=True,
         )  # fmt: skip
         built = repository.root / "dist/calc" / platform.path / "e2e.test"
         assert built.read_bytes() == expected.read_bytes()
@@ -133,6 +140,29 @@ def test_a_program_that_ends_early(repository: Repository, text: str, said: list
         file.unlink()
 
 
+def test_check_vets_test_files_and_leaves_other_files_to_the_binaries(
+    repository: Repository,
+) -> None:
+    token = f"// {time.time()}"
+    written = [
+        repository.write("calc/vet_test.go", tested_module.VET_TEST + token),
+        repository.write("calc/vet.go", tested_module.VET_PROGRAM + token),
+    ]
+    run = repository.pants("check", "::", check=False)
+    where = "is not clean for go vet on linux/amd64, linux/s390x:\n  "
+    for heading, finding in (
+        ("calc [example.test/tested/calc.test]", "calc/vet_test.go:6:16: (*testing.common).Logf"),
+        ("calc", "calc/vet.go:6:33: fmt.Printf"),
+    ):
+        assert f"tested/{heading} {where}{finding} format %d has arg" in run.stderr
+        assert run.stderr.count(finding) == 1
+    # A package that no test changes is vetted once, for the program and for the tests.
+    vetted = [line for line in started(run) if line.startswith("Vet example.test/tested/")]
+    assert len(vetted) == len(set(vetted))
+    for file in written:
+        file.unlink()
+
+
 def test_a_platform_that_this_machine_lacks_is_left_out_or_an_error(
     repository: Repository,
 ) -> None:
@@ -151,3 +181,79 @@ def test_a_platform_that_this_machine_lacks_is_left_out_or_an_error(
     )
     assert strict.returncode == 1
     assert "✕ other:t#windows/amd64 failed" in strict.stderr
+
+
+def test_coverage_per_platform_by_the_binaries_of_go(
+    repository: Repository, tmp_path: Path, cache: Path
+) -> None:
+    # A package with an external test alone is compiled anew only for its coverage.
+    text = tested_module.OUTSIDE + f"\n// {time.time()}\n"
+    written = [
+        repository.write("mirror/outside_test.go", text),
+        repository.write("covered/BUILD", 'go_cross_test(name="mirror", package="../mirror")\n'),
+    ]
+    options = ("--keep-sandboxes=always", f"--local-execution-root-dir={tmp_path}")
+    targets = (":calc", ":app-test", "covered:mirror")
+    run = repository.pants(*options, "test", "--use-coverage", "--force", *targets, check=False)
+    assert (
+        "Coverage of Go packages, in percent of their statements:\n"
+        "                             linux/amd64  linux/s390x  on any\n"
+        "example.test/tested/calc            50.0         50.0    50.0\n"
+        "example.test/tested/cmd/app         50.0         50.0    50.0\n"
+        "example.test/tested/mirror         100.0        100.0   100.0\n"
+        "total                               60.0         60.0    60.0\n"
+    ) in run.stderr
+    assert "Wrote go_cover coverage report to `dist/coverage/go`" in run.stderr
+    profiles = repository.root / "dist/coverage/go"
+    assert (profiles / "linux/s390x/cover.out").read_text() == (profiles / "cover.out").read_text()
+    platforms = [Platform.parse(name) for name in tested_module.PLATFORMS]
+    read = subprocess.run(
+        [go_program(), "tool", "cover", f"-func={profiles / 'cover.out'}"],
+        cwd=repository.root, env=go_environment(platforms[0], cache),
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert read.splitlines()[-1].split() == ["total:", "(statements)", "60.0%"]
+    ran = {sha256(p.read_bytes()).hexdigest() for p in tmp_path.glob("pants-sandbox-*/.test/*")}
+    expected = set()
+    for platform in platforms:
+        for package, flags in (("calc", ()), ("cmd/app", ("-tags=special",)), ("mirror", ())):
+            subprocess.run(
+                [go_program(), "test", "-c", "-cover", "-trimpath", "-buildvcs=false",
+                 "-ldflags=-buildid=", *flags, "-o", tmp_path / "reference", f"./{package}"],
+                cwd=repository.root, env=go_environment(platform, cache), check=True,
+            )  # fmt: skip
+            expected.add(sha256((tmp_path / "reference").read_bytes()).hexdigest())
+    assert len(expected) == 6
+    assert ran == expected
+    for file in written:
+        file.unlink()
+
+
+def test_tests_with_c_run_on_each_platform(tmp_path: Path) -> None:
+    require("qemu-s390x-static")
+    repository = Repository(tmp_path)
+    repository.configure(platforms=tested_module.PLATFORMS)
+    for path, text in tested_module.NATIVE.items():
+        repository.write(path, text)
+    complaint = '\nfunc TestVet(t *testing.T) { t.Logf("%d", "text") }\n'
+    name = "native/native_test.go"
+    file = repository.write(name, tested_module.NATIVE[name] + complaint)
+    try:
+        checked = repository.pants("check", "::", check=False).stderr
+        where = "on linux/amd64, linux/s390x:\n  "
+        assert (
+            f"example.test/c/native.test does not compile {where}native/native.go: "
+            "example.test/c/native [example.test/c/native.test] uses cgo, and `cgo` is "
+            '"off"; it is imported by'
+        ) in checked
+        assert (
+            'Write cgo="static" or cgo="dynamic" in //:off, or leave the platform out.' in checked
+        )
+        assert f"example.test/c/native.test is not clean for go vet {where}" in checked
+        assert checked.count("native_test.go:11:38: (*testing.common).Logf format %d has arg") == 1
+        file.write_text(tested_module.NATIVE[name])
+        run = repository.pants("test", "--use-coverage", "--force", ":static")
+        assert "✓ //:static#linux/s390x succeeded" in run.stderr
+        assert "example.test/c/native         50.0         50.0    50.0\n" in run.stderr
+    finally:
+        repository.stop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from multiarch.core.report import sizes_of
 
 from tests.data import guarded_module
 from tests.integration.scratch import Repository, started
@@ -74,6 +75,19 @@ def test_check_names_what_is_broken_once_and_compiles_nothing_twice(
     )
     dist = repository.root / "dist/app/linux"
     assert sorted(p.name for p in dist.iterdir()) == ["386", "amd64", "arm64"]
+
+    # A `package` that fails says what was built beside what was not.
+    page = repository.root / "page.html"
+    failed = repository.pants(f"--multiarch-report-file={page}", "package", ":app", check=False)
+    assert failed.returncode == 1
+    assert (
+        "3 outputs of 1 targets for 3 platforms"
+        in failed.stderr.partition("Built in a run that failed:")[2]
+    )
+    text = page.read_text()
+    built = {key for key, size in sizes_of(text).items() if size}
+    assert {platform for *_, platform in built} == {"linux/386", "linux/amd64", "linux/arm64"}
+    assert text.count('<td class="failed"') == 2
 
     passed = repository.pants(deactivated("2020-01-31"), "package", ":app", check=False)
     assert passed.returncode == 1

@@ -174,7 +174,12 @@ def test_a_test_has_its_package_and_module(runner: RuleRunner) -> None:
     assert (found.module, found.package, found.pattern) == ("inner", "inner/web", "./web")
     assert found.settings.tags == ("a", "b")
     assert found.file_name == "web.test"
+    assert found.cgo is None
     assert go_test(runner, "").pattern == "."
+    native = go_test(runner, 'cgo="static"')
+    assert native.settings.cgo
+    assert native.cgo is not None
+    assert native.cgo.c.linkage == "static"
     named = go_test(runner, 'binary="e2e.test"')
     assert named.output_path == "inner/t/linux/arm/v6/e2e.test"
 
@@ -186,6 +191,16 @@ def test_a_test_has_its_package_and_module(runner: RuleRunner) -> None:
             'package="../../x"',
             "inner",
             r"inner:t#linux/arm/v6: `package` leaves the repository: '\.\./x'",
+        ),
+        (
+            "race=True",
+            "inner",
+            r'inner:t#linux/arm/v6: `race` is True, .* and `cgo` is "off"\. Set cgo="dynamic"',
+        ),
+        (
+            'race=True, cgo="dynamic"',
+            "inner",
+            "inner:t#linux/arm/v6: `race` is True, but Go has no race detector on `linux/arm/v6`",
         ),
         (
             'package="x"',

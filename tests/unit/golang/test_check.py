@@ -9,6 +9,7 @@ import pytest
 from multiarch.core.golang.check_report import (
     CheckedPlatform,
     CheckFailure,
+    of_test_files,
     render_check,
     split_layer_errors,
     split_vet,
@@ -188,3 +189,9 @@ def test_the_language_of_std_and_of_an_old_module() -> None:
 def test_std_is_vetted_without_unsafeptr() -> None:
     assert vet_command("vet", "c", Package("a", "a", "", "std")) == ("vet", "-unsafeptr=false", "c")
     assert vet_command("vet", "c", Package("a", "a", "", "local")) == ("vet", "c")
+
+
+def test_of_what_vet_says_test_files_are_kept() -> None:
+    text = "lib/a.go:1:2: one\n\tmore\nlib/a_test.go:3:4: two\n\tmore of two\nlib/b.go:5:6: three"
+    assert of_test_files(text) == "lib/a_test.go:3:4: two\n\tmore of two"
+    assert of_test_files("killed") == "killed"

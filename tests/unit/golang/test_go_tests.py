@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
-from multiarch.core.golang.packages import Package
+from multiarch.core.golang.packages import ListError, Package
 from multiarch.core.golang.std import (
     GROUPS,
     TEST_GROUP,
@@ -19,6 +20,7 @@ from multiarch.core.golang.test_packages import (
     file_stem,
     files_for_tests,
     generated_main,
+    is_left_out,
     is_variant,
     package_under_test,
     plain_path,
@@ -49,6 +51,15 @@ def test_a_variant_is_a_package_of_its_plain_path_to_the_compiler() -> None:
 def test_a_program_under_test_is_a_library_and_a_generated_main_is_not() -> None:
     assert as_compiled(package("a/p [a/p.test]", "main")).name == "library"
     assert as_compiled(package("a/p.test", "main", imports=("a/p [a/p.test]",))).name == "main"
+
+
+def test_a_package_of_other_platforms_has_nothing_to_test() -> None:
+    excluded = ListError("build constraints exclude all Go files in a/p")
+    windows = package("a/p", ignored_go_files=("p_windows.go",), errors=(excluded,))
+    assert is_left_out(windows)
+    assert not is_left_out(replace(windows, errors=(excluded, ListError("no such module"))))
+    assert not is_left_out(replace(windows, cgo_files=("p.go",), errors=()))
+    assert not is_left_out(package("a/p", go_files=("p.go",), ignored_go_files=("q.go",)))
 
 
 def test_what_the_compiler_shows_of_the_packages_of_tests() -> None:

@@ -22,9 +22,9 @@ from multiarch.core.platforms import Platform, host_platform
 
 @dataclass(frozen=True)
 class GoToolchain:
-    """One Go version: `goroot` for `go list`, `tools` for compiles and links, `vet` for itself.
+    """One Go version: `goroot` for `go list`, `tools` for compiles and links.
 
-    `version` is as Go prints it (`go1.27.3`).
+    `vet` and `cover` are digests of those programs. `version` is as Go prints it (`go1.27.3`).
     """
 
     version: str
@@ -32,6 +32,7 @@ class GoToolchain:
     tools: Digest
     experiment: str
     vet: Digest
+    cover: Digest
 
 
 def go_host(platform: HostPlatform) -> Platform:
@@ -106,15 +107,15 @@ async def prepare_go_toolchain(
     result = await Get(FallibleProcessResult, Process, process)
     if result.exit_code != 0:
         raise MultiarchError(result.stderr.decode(errors="replace").strip())
-    parts = ("goroot", "tools", "vet")
+    parts = ("goroot", "tools", "vet", "cover")
     subsets = await MultiGet(
         Get(Digest, DigestSubset(result.output_digest, PathGlobs([f"_out/{part}/**"])))
         for part in parts
     )
-    goroot, tools, vet = await MultiGet(
+    goroot, tools, vet, cover = await MultiGet(
         Get(Digest, RemovePrefix(subset, f"_out/{part}")) for part, subset in zip(parts, subsets)
     )
-    return GoToolchain(f"go{subsystem.version}", goroot, tools, subsystem.experiment, vet)
+    return GoToolchain(f"go{subsystem.version}", goroot, tools, subsystem.experiment, vet, cover)
 
 
 def toolchain_mounts(toolchain: GoToolchain, *, goroot: bool = False) -> FrozenDict[str, Digest]:

@@ -1,8 +1,9 @@
 """Runs one Go test binary, by an emulator where it is for another machine.
 
 Request: `{"binary", "directory", "platform", "arguments", "timeout", "environment", "host",
-"title", "results"}`: paths are relative to the sandbox, `timeout` is in seconds, `host` is the JSON
-file with what the machine has. What the tests print is printed; `results` becomes their JUnit XML.
+"title", "results", "profile"}`: paths are relative to the sandbox, `timeout` is in seconds, `host`
+is the JSON file with what the machine has. What the tests print is printed; `results` becomes their
+JUnit XML, and `profile`, if it is not null, their coverage profile.
 Exit code 3 says that the emulator is missing.
 """
 
@@ -71,6 +72,8 @@ def main(request: Mapping[str, Any]) -> None:
         *("-test.paniconexit0", f"-test.timeout={timeout}s", VERBOSE),
         *request["arguments"],
     ]
+    if request["profile"]:
+        command.append(f"-test.coverprofile={os.path.abspath(request['profile'])}")
     env = {
         "HOME": os.path.abspath(".home"),
         "TMPDIR": os.path.abspath(".tmp"),

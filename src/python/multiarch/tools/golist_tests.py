@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from multiarch.core.golang.settings import BuildSettings
-from multiarch.core.golang.test_packages import MAIN_FILE, is_variant
+from multiarch.core.golang.test_packages import MAIN_FILE, is_variant, plain_path
 from multiarch.tools.golist import (
     _sums,
     _trim_module,
@@ -67,6 +67,18 @@ def give_embeds(packages: list[dict[str, Any]]) -> None:
             package["EmbedPatterns"] = outside
 
 
+def give_marks(packages: list[dict[str, Any]]) -> None:
+    """Tell of packages that tests compile anew that they cannot do without cgo, as `p` cannot.
+
+    Files of tests use no cgo, so they hide it.
+    """
+    marked = {p["ImportPath"]: p["CgoFiles"] for p in packages if p.get("CgoFiles")}
+    for package in packages:
+        path = plain_path(package["ImportPath"])
+        if path in marked:
+            package["CgoFiles"] = marked[path]
+
+
 def main(request: Mapping[str, Any]) -> None:
     """Ask for each config, several at once, and write the shared table."""
     directory, goroot = request["module_dir"], request["goroot"]
@@ -79,7 +91,9 @@ def main(request: Mapping[str, Any]) -> None:
         found = list_packages(settings, goroot, directory, request["patterns"], mod_cache=mod_cache)
         found = [trim_package(_take_main(p), directory, mod_cache) for p in found]
         give_embeds(found)
-        mark_cgo([p for p in found if not is_variant(p["ImportPath"])], plain, request)
+        if not config.get("cgo"):
+            mark_cgo([p for p in found if not is_variant(p["ImportPath"])], plain, request)
+            give_marks(found)
         vendored = any(p["Kind"] == "third-party" and "vendor" in p["Dir"] for p in found)
         for package in found:
             if package.get("Module"):

@@ -2,8 +2,8 @@
 
 Request: `{"search": directory, "archive": file | null, "system_go": program | null, "version",
 "output"}`. Below the output it leaves `goroot/` (for `go list`: the go program and std's sources
-without tests), `tools/` (`tool/compile`, ..., `include/`: all that a compile or link needs) and
-`vet/vet`, which only `pants check` needs.
+without tests), `tools/` (`tool/compile`, ..., `include/`: all that a compile or link needs),
+`vet/vet`, which only `pants check` needs, and `cover/cover`, which only coverage needs.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def trim(root: Path, output: Path, version: str) -> None:
         _copy(root / "pkg/include" / name, output / "tools/include" / name)
     (host,) = (p for p in (root / "pkg/tool").iterdir() if (p / "compile").exists())
     programs = {name: output / "tools/tool" / name for name in _TOOLS}
-    programs["vet"] = output / "vet/vet"
+    programs.update((name, output / name / name) for name in ("vet", "cover"))
     for name, target in programs.items():
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(host / name, target)

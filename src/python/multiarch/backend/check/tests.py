@@ -1,4 +1,4 @@
-"""Checks that the tests of packages compile on every platform, from the graph of `test`."""
+"""Checks that the tests of packages compile and are clean for vet, from the graph of `test`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,12 @@ from pants.engine.target import FieldSet
 from pants.engine.unions import UnionRule
 from pants.util.logging import LogLevel
 
-from multiarch.backend.go_build.compile import CompiledPackage, CompileRequest
-from multiarch.backend.go_build.graph import ModuleGraph, ModuleGraphRequest
+from multiarch.backend.check.vet import VetRequest, VettedPackage
+from multiarch.backend.go_build.binaries import AllGoBinaries
+from multiarch.backend.go_build.cgo import CgoCheck
+from multiarch.backend.go_build.cgo_tests import CgoTestCheckRequest
+from multiarch.backend.go_build.compile import CompiledPackage, CompileFailure, CompileRequest
+from multiarch.backend.go_build.graph import ModuleGraph, ModuleGraphRequest, config_id
 from multiarch.backend.go_build.std import Variant
 from multiarch.backend.go_build.test_link import main_of_test, test_failures
 from multiarch.backend.go_build.tests import GoTest, GoTestRequest
@@ -21,9 +25,14 @@ from multiarch.backend.go_cross_binary.rules import deactivated
 from multiarch.backend.go_cross_test.target_types import GoTestPlatformField
 from multiarch.backend.platforms import SupportToday
 from multiarch.backend.summary import NoticesRequest, Said
-from multiarch.core.golang.check_report import CheckedPlatform, CheckFailure, render_check
+from multiarch.core.golang.check_report import (
+    CheckedPlatform,
+    CheckFailure,
+    of_test_files,
+    render_check,
+)
 from multiarch.core.golang.packages import closure
-from multiarch.core.golang.test_packages import is_variant
+from multiarch.core.golang.test_packages import has_test_files, is_variant
 from multiarch.core.platforms import Platform
 from multiarch.core.report import ReportCell
 from multiarch.core.summary import Notice
@@ -40,7 +49,7 @@ class GoTestCheckFieldSet(FieldSet):
 
 
 class GoTestCheckRequest(CheckRequest):
-    """Compile the packages of tests."""
+    """Compile and vet the packages of tests."""
 
     field_set_type = GoTestCheckFieldSet
     tool_name = "multiarch-go-tests"
@@ -65,27 +74,62 @@ class CheckedTest:
     failures: tuple[CheckFailure, ...]
 
 
+async def _is_vetted_with_binaries(test: GoTest, binaries: AllGoBinaries, tested: str) -> bool:
+    """Whether `check` of a binary speaks of the package's other files; a helper of rules."""
+    of_module = binaries.of_module(test.module)
+    if all(config_id(b.settings) != config_id(test.settings) for b in of_module):
+        return False
+    modules = await Get(ModuleGraph, ModuleGraphRequest(test.module))
+    return tested in modules.of(test.settings).packages
+
+
+async def _check_cgo(test: GoTest, main: str, *, elsewhere: bool) -> CheckedTest:
+    """Check with the Go command itself, as it builds such tests; a helper of rules."""
+    checked = await Get(CgoCheck, CgoTestCheckRequest(test, main))
+    vetted = of_test_files(checked.vet) if elsewhere else checked.vet
+    failures = tuple(
+        CheckFailure(step, main, test.platform, words)
+        for step, words in (("compile", checked.compile), ("vet", vetted))
+        if words
+    )
+    count = len(failures)
+    return CheckedTest(CheckedPlatform(test.platform, 1 - bool(count), min(count, 1), 0), failures)
+
+
 @rule(desc="Check Go tests", level=LogLevel.DEBUG)
-async def check_test(request: CheckTestRequest) -> CheckedTest:
+async def check_test(request: CheckTestRequest, binaries: AllGoBinaries) -> CheckedTest:
     test = request.test
     modules = await Get(ModuleGraph, ModuleGraphRequest(test.module, tests=True))
     graph = modules.of(test.settings)
-    found = dict.fromkeys(test_failures(graph, test))
+    found = dict.fromkeys(test_failures(graph, test), "compile")
     main = main_of_test(graph, test)
     clean = waiting = 0
+    elsewhere = await _is_vetted_with_binaries(test, binaries, main.removesuffix(".test"))
+    if main and not found and test.cgo is not None:
+        return await _check_cgo(test, main, elsewhere=elsewhere)
     if main and not found:
         # What no test changes is checked with the binaries.
         packages = [p for p in closure(graph.packages, [main]) if is_variant(p) or p == main]
+        requests = {
+            p: CompileRequest(test.module, Variant(test.settings), p, tests=True) for p in packages
+        }
         compiled = await MultiGet(
-            Get(CompiledPackage, CompileRequest(test.module, Variant(test.settings), p, tests=True))
-            for p in packages
+            Get(CompiledPackage, CompileRequest, requests[p]) for p in packages
         )
+        own = [p for p in packages if has_test_files(p)]
+        vetted = await MultiGet(Get(VettedPackage, VetRequest(requests[p])) for p in own)
+        words = {
+            path: of_test_files(one.complaint) if elsewhere else one.complaint
+            for path, one in zip(own, vetted)
+        }
         for path, one in zip(packages, compiled):
-            clean += not one.failures
+            clean += not one.failures and not words.get(path)
             waiting += bool(one.failures) and all(f.import_path != path for f in one.failures)
-            found.update(dict.fromkeys(one.failures))
+            found.update(dict.fromkeys(one.failures, "compile"))
+            if words.get(path):
+                found[CompileFailure(path, str(test.platform), words[path])] = "vet"
     failures = tuple(
-        CheckFailure("compile", f.import_path, test.platform, f.message) for f in found
+        CheckFailure(step, f.import_path, test.platform, f.message) for f, step in found.items()
     )
     failed = len({f.import_path for f in failures})
     return CheckedTest(CheckedPlatform(test.platform, clean, failed, waiting), failures)

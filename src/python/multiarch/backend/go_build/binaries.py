@@ -127,7 +127,8 @@ def parse_cgo(
 ) -> CgoOptions | None:
     """Parse the fields about C; raises MultiarchError for what the platform does not have."""
     address, linkage = target.address, target[CgoField].value
-    link_mode = target[LinkModeField].value or "exe"
+    # Tests are always programs.
+    link_mode = target.get(LinkModeField).value or "exe"
     if linkage == "off":
         for field, changed in (
             (RaceField, target[RaceField].value),

@@ -59,9 +59,13 @@ _CACHE = ".std-cache"
 
 @dataclass(frozen=True)
 class GoRootRequest:
-    """A Go distribution that the Go command itself can build with, and vet with if asked."""
+    """A Go distribution that the Go command itself can build with.
+
+    If asked, it can vet with it and instrument for coverage.
+    """
 
     vet: bool = False
+    cover: bool = False
 
 
 @dataclass(frozen=True)
@@ -155,6 +159,8 @@ async def assemble_goroot(
     tools = await Get(Digest, RemovePrefix(tools, "tool"))
     if request.vet:
         tools = await Get(Digest, MergeDigests((tools, toolchain.vet)))
+    if request.cover:
+        tools = await Get(Digest, MergeDigests((tools, toolchain.cover)))
     tools, include = await MultiGet(
         Get(Digest, AddPrefix(tools, f"pkg/tool/{host.os}_{host.arch}")),
         Get(Digest, AddPrefix(include, "pkg")),
@@ -290,12 +296,13 @@ async def _mounts(
     needed: tuple[str, ...],
     *,
     vet: bool = False,
+    cover: bool = False,
 ) -> tuple[dict[str, Digest], CToolchain]:
     """What the Go command works with beside sources, and the C compiler among it."""
     cxx = _cxx(graph.packages[p] for p in needed)
     compiler, goroot, inputs = await MultiGet(
         Get(CToolchain, CToolchainRequest, _compiler(options, settings, cxx=cxx)),
-        Get(GoRoot, GoRootRequest(vet)),
+        Get(GoRoot, GoRootRequest(vet, cover)),
         Get(ModuleInputs, ModuleInputsRequest(module)),
     )
     mounts = {**compiler.mounts, ".goroot": goroot.digest}

@@ -46,20 +46,31 @@ from multiarch.backend.go_module.files import (
 from multiarch.backend.go_toolchain import GoToolchain, toolchain_mounts
 from multiarch.backend.sandbox import CACHE_ANSWER_MILLIS, SHELL_PATH, ToolProcess, request_json
 from multiarch.core.golang.compile import CWD, Outputs, Plan, compile_plan
+from multiarch.core.golang.coverage import COVER, instrumented, is_instrumented
 from multiarch.core.golang.packages import Package, closure, package_to_json
 from multiarch.core.golang.shell import script
-from multiarch.core.golang.test_packages import as_compiled, file_stem, plain_path, trim_flags
+from multiarch.core.golang.test_packages import (
+    as_compiled,
+    file_stem,
+    is_variant,
+    plain_path,
+    trim_flags,
+)
 
 
 @dataclass(frozen=True)
 class CompileRequest(EngineAwareParameter):
-    """One first-party package of a module, for one variant; with `tests`, one of its tests."""
+    """One first-party package of a module, for one variant; with `tests`, one of its tests.
+
+    With `coverage`, it is one that a test compiles anew, for a test that measures coverage.
+    """
 
     module: str
     variant: Variant
     import_path: str
     main_gcflags: tuple[str, ...] = ()
     tests: bool = False
+    coverage: bool = False
 
     def debug_hint(self) -> str:
         """Shown beside the rule in the terminal."""
@@ -265,7 +276,9 @@ def plan_script(plan: Plan) -> str:
 
 @rule(desc="Compile a Go package", level=LogLevel.DEBUG)
 async def compile_package(request: CompileRequest, toolchain: GoToolchain) -> CompiledPackage:
-    modules = await Get(ModuleGraph, ModuleGraphRequest(request.module, request.tests))
+    modules = await Get(
+        ModuleGraph, ModuleGraphRequest(request.module, request.tests, request.coverage)
+    )
     settings = request.variant.settings
     graph = modules.of(settings)
     package = graph.packages[request.import_path]
@@ -276,7 +289,14 @@ async def compile_package(request: CompileRequest, toolchain: GoToolchain) -> Co
     compiled = await MultiGet(
         Get(
             CompiledPackage,
-            CompileRequest(request.module, request.variant, i, tests=request.tests),
+            CompileRequest(
+                request.module,
+                request.variant,
+                i,
+                tests=request.tests,
+                # What no test changes is the same without coverage.
+                coverage=request.coverage and is_variant(i),
+            ),
         )
         for i in local
     )
@@ -309,6 +329,14 @@ async def compile_package(request: CompileRequest, toolchain: GoToolchain) -> Co
         outputs,
         main_gcflags=(*request.main_gcflags, *trim_flags(package)),
     )
+    mounts = {
+        **toolchain_mounts(toolchain),
+        **{export_mount(g): layer.exports for g, layer in zip(groups, std)},
+        **request.variant.mounts,
+    }
+    if request.coverage and is_instrumented(package):
+        plan = instrumented(plan, package)
+        mounts[COVER] = toolchain.cover
     written = [*plan_files(plan), FileContent("run.sh", plan_script(plan).encode())]
     if generated:
         written.append(FileContent(package.files[0], generated.encode()))
@@ -320,11 +348,7 @@ async def compile_package(request: CompileRequest, toolchain: GoToolchain) -> Co
             RUN_SCRIPT,
             description=f"Compile {package.import_path} for {settings.platform}",
             input_digest=inputs,
-            immutable_input_digests={
-                **toolchain_mounts(toolchain),
-                **{export_mount(g): layer.exports for g, layer in zip(groups, std)},
-                **request.variant.mounts,
-            },
+            immutable_input_digests=mounts,
             env={**settings.env, "PATH": SHELL_PATH},
             output_files=(outputs.export, outputs.archive),
             remote_cache_speculation_delay_millis=CACHE_ANSWER_MILLIS,

@@ -28,6 +28,7 @@ from multiarch.backend.go_module.files import (
 from multiarch.backend.go_toolchain import GoToolchain, toolchain_mounts
 from multiarch.backend.sandbox import ToolProcess, request_json
 from multiarch.core.errors import MultiarchError
+from multiarch.core.golang.coverage import covered_main, with_coverage
 from multiarch.core.golang.packages import Package, package_from_json, third_party
 from multiarch.core.golang.settings import BuildSettings
 from multiarch.core.golang.std import GROUP_ROOTS, TEST_PATTERNS, group_of, groups_for_tests
@@ -38,11 +39,13 @@ from multiarch.core.golang.test_packages import generated_main
 class ModuleGraphRequest(EngineAwareParameter):
     """The package graphs of the module in a directory, for all platforms of its binaries.
 
-    With `tests`, those of its tests instead, which also hold each package as tests compile it.
+    With `tests`, those of its tests instead, which also hold each package as tests compile it;
+    with `coverage`, as they do when coverage is measured.
     """
 
     module: str
     tests: bool = False
+    coverage: bool = False
 
     def debug_hint(self) -> str:
         """Shown beside the rule in the terminal."""
@@ -74,6 +77,15 @@ class ModuleGraph:
     def of(self, settings: BuildSettings) -> PackageGraph:
         """The graph for one binary's platform and tags."""
         return self.graphs[config_id(settings)]
+
+
+def _with_coverage(graph: PackageGraph) -> PackageGraph:
+    packages = with_coverage(graph.packages, graph.test_mains)
+    mains = {
+        main: covered_main(text, main.removesuffix(".test"))
+        for main, text in graph.test_mains.items()
+    }
+    return PackageGraph(packages, graph.std_groups, third_party(packages), mains)
 
 
 def config_id(settings: BuildSettings) -> str:
@@ -165,6 +177,10 @@ async def read_module_graph(
     all_tests: AllGoTests,
     toolchain: GoToolchain,
 ) -> ModuleGraph:
+    if request.coverage:
+        plain = await Get(ModuleGraph, ModuleGraphRequest(request.module, tests=True))
+        graphs = {name: _with_coverage(graph) for name, graph in plain.graphs.items()}
+        return ModuleGraph(f"{plain.fingerprint} with coverage", graphs)
     inputs = await Get(ModuleInputs, ModuleInputsRequest(request.module))
     listed: tuple[Listed, ...] = all_binaries.of_module(request.module)
     sources, std = inputs.skeletons, GROUP_ROOTS

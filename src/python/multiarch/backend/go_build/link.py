@@ -64,7 +64,7 @@ from multiarch.backend.sandbox import (
 from multiarch.backend.version import stamps_in
 from multiarch.core.golang.link import LinkRequest, link_plan
 from multiarch.core.golang.packages import Package, closure, problems
-from multiarch.core.golang.test_packages import as_compiled, plain_path
+from multiarch.core.golang.test_packages import as_compiled, is_variant, plain_path
 from multiarch.core.platforms import Platform
 from multiarch.core.stamps import fill
 
@@ -231,7 +231,7 @@ class LinkProgramRequest(EngineAwareParameter):
     """A main package of a module to compile, with all it needs, and to link.
 
     `file` is the program's name and `what` names it for people. `tests` says that the main
-    package is that of tests.
+    package is that of tests, and `coverage` that they measure coverage.
     """
 
     module: str
@@ -244,6 +244,7 @@ class LinkProgramRequest(EngineAwareParameter):
     ldflags: tuple[str, ...] = ()
     x_defs: tuple[tuple[str, str], ...] = ()
     tests: bool = False
+    coverage: bool = False
 
     def debug_hint(self) -> str:
         """Shown beside the rule in the terminal."""
@@ -372,7 +373,9 @@ async def finished_binary(binary: Binary, linked: LinkedProgram) -> BuiltBinary:
 @rule(desc="Link a Go program", level=LogLevel.DEBUG)
 async def link_program(request: LinkProgramRequest, toolchain: GoToolchain) -> LinkedProgram:
     variant = request.variant
-    modules = await Get(ModuleGraph, ModuleGraphRequest(request.module, request.tests))
+    modules = await Get(
+        ModuleGraph, ModuleGraphRequest(request.module, request.tests, request.coverage)
+    )
     graph = modules.of(variant.settings)
     needed = closure(graph.packages, [request.main, "runtime"])
     local = [p for p in needed if p not in graph.std_groups and p not in graph.layered]
@@ -385,6 +388,7 @@ async def link_program(request: LinkProgramRequest, toolchain: GoToolchain) -> L
                 p,
                 request.main_gcflags if p == request.main else (),
                 request.tests,
+                request.coverage and (p == request.main or is_variant(p)),
             ),
         )
         for p in local
@@ -407,6 +411,7 @@ async def link_program(request: LinkProgramRequest, toolchain: GoToolchain) -> L
             x_defs=request.x_defs,
             gcflags_text=request.gcflags_text,
             pgo_name="default.pgo" if variant.profile else "",
+            coverage=request.coverage,
         ),
         variant.settings,
     )

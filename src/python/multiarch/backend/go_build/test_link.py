@@ -10,25 +10,33 @@ from pants.engine.internals.native_engine import EMPTY_DIGEST
 from pants.engine.rules import Get, collect_rules, rule
 from pants.util.logging import LogLevel
 
+from multiarch.backend.go_build.cgo import CgoBuild
+from multiarch.backend.go_build.cgo_tests import CgoTestBuildRequest
 from multiarch.backend.go_build.compile import CompileFailure
 from multiarch.backend.go_build.graph import ModuleGraph, ModuleGraphRequest, PackageGraph
 from multiarch.backend.go_build.link import (
     BuiltBinary,
     LinkedProgram,
     LinkProgramRequest,
+    failed_binary,
     finished_binary,
+    verified_binary,
 )
 from multiarch.backend.go_build.std import Variant
 from multiarch.backend.go_build.tests import GoTest
-from multiarch.core.golang.packages import problems
-from multiarch.core.golang.test_packages import X_DEFS, package_under_test
+from multiarch.core.golang.packages import ListError, problems
+from multiarch.core.golang.test_packages import X_DEFS, is_left_out, package_under_test
 
 
 @dataclass(frozen=True)
 class BuildTestRequest(EngineAwareParameter):
-    """The tests of a package on one platform, to compile, link and verify."""
+    """The tests of a package on one platform, to compile, link and verify.
+
+    With `coverage`, they measure which statements of the package they run.
+    """
 
     test: GoTest
+    coverage: bool = False
 
     def debug_hint(self) -> str:
         """Shown beside the rule in the terminal."""
@@ -60,21 +68,44 @@ def test_failures(graph: PackageGraph, test: GoTest) -> tuple[CompileFailure, ..
             "relative to the BUILD file."
         )
         return (CompileFailure(str(test.address), platform, message),)
-    root = main_of_test(graph, test) or tested.import_path
-    found = problems(graph.packages, root) if root != tested.import_path else tested.errors
-    return tuple(CompileFailure(root, platform, str(error)) for error in found)
+    main = main_of_test(graph, test)
+    if not main and is_left_out(tested):
+        return ()
+    root = main or tested.import_path
+    found = tested.errors
+    if root != tested.import_path:
+        sysroot = test.cgo is not None and bool(test.cgo.c.sysroot)
+        found = problems(graph.packages, root, cgo=test.cgo is not None, sysroot=sysroot)
+    return tuple(CompileFailure(root, platform, f"{e}{_advice(test, e)}") for e in found)
+
+
+def _advice(test: GoTest, error: ListError) -> str:
+    """What to write where only cgo is missing."""
+    if 'uses cgo, and `cgo` is "off"' not in error.message:
+        return ""
+    generator = test.address.maybe_convert_to_target_generator()
+    return f'\nWrite cgo="static" or cgo="dynamic" in {generator}, or leave the platform out.'
 
 
 @rule(desc="Build Go tests", level=LogLevel.DEBUG)
 async def build_test(request: BuildTestRequest) -> BuiltTest:
     test = request.test
-    modules = await Get(ModuleGraph, ModuleGraphRequest(test.module, tests=True))
+    modules = await Get(
+        ModuleGraph, ModuleGraphRequest(test.module, tests=True, coverage=request.coverage)
+    )
     graph = modules.of(test.settings)
     if failures := test_failures(graph, test):
         return BuiltTest(BuiltBinary(test, EMPTY_DIGEST, failures=failures))
     main = main_of_test(graph, test)
     if not main:
         return BuiltTest(None)
+    if test.cgo is not None:
+        built = await Get(CgoBuild, CgoTestBuildRequest(test, main, request.coverage))
+        if built.message:
+            return BuiltTest(failed_binary(test, built.message))
+        options = {"cgo": test.cgo.c.linkage, "kind": test.cgo.link_mode}
+        metadata = built.result.metadata
+        return BuiltTest(await verified_binary(test, built.digest, metadata, **options))
     linked = await Get(
         LinkedProgram,
         LinkProgramRequest(
@@ -85,6 +116,7 @@ async def build_test(request: BuildTestRequest) -> BuiltTest:
             what=str(test.address),
             x_defs=X_DEFS,
             tests=True,
+            coverage=request.coverage,
         ),
     )
     return BuiltTest(await finished_binary(test, linked))

@@ -11,7 +11,7 @@ from pants.engine.rules import Get, collect_rules, rule
 from pants.engine.target import AllTargets, Target, WrappedTarget, WrappedTargetRequest
 from pants.util.logging import LogLevel
 
-from multiarch.backend.go_build.binaries import GoModules
+from multiarch.backend.go_build.binaries import GoModules, parse_cgo
 from multiarch.backend.go_cross_binary.target_types import BuildTagsField
 from multiarch.backend.go_cross_test.target_types import (
     GoCrossTestPlatformTarget,
@@ -19,8 +19,10 @@ from multiarch.backend.go_cross_test.target_types import (
     GoTestPackageField,
     GoTestPlatformField,
 )
+from multiarch.backend.subsystems.c_toolchain import CToolchainSubsystem
 from multiarch.backend.subsystems.go_toolchain import GoToolchainSubsystem
 from multiarch.core.errors import MultiarchError
+from multiarch.core.golang.cgo import CgoOptions
 from multiarch.core.golang.settings import BuildSettings
 from multiarch.core.platforms import Platform
 
@@ -30,6 +32,7 @@ class GoTest:
     """The tests of one package on one platform: everything the fields say, parsed.
 
     `package` is the package's directory and `module` its module's, relative to the repository.
+    `cgo` is None where no C is compiled.
     """
 
     address: Address
@@ -37,6 +40,7 @@ class GoTest:
     module: str
     settings: BuildSettings
     binary: str
+    cgo: CgoOptions | None = None
 
     @property
     def platform(self) -> Platform:
@@ -80,7 +84,12 @@ class AllGoTests:
         return tuple(t for t in self.tests if t.module == module)
 
 
-def parse_test(target: Target, modules: GoModules, toolchain: GoToolchainSubsystem) -> GoTest:
+def parse_test(
+    target: Target,
+    modules: GoModules,
+    toolchain: GoToolchainSubsystem,
+    c_toolchain: CToolchainSubsystem,
+) -> GoTest:
     """Parse a target's fields; raises MultiarchError that names the target and the field."""
     address = target.address
     package = posixpath.normpath(
@@ -101,24 +110,31 @@ def parse_test(target: Target, modules: GoModules, toolchain: GoToolchainSubsyst
             f"{address}: `binary` is {binary!r}, which has a slash; it takes the name of a file, "
             'such as "e2e.test".'
         )
+    platform = Platform.parse(target[GoTestPlatformField].value or "")
+    cgo = parse_cgo(target, platform, c_toolchain)
+    tags = {*(target[BuildTagsField].value or ()), *(cgo.tags if cgo else ())}
     settings = BuildSettings(
-        platform=Platform.parse(target[GoTestPlatformField].value or ""),
+        platform=platform,
         go_version=f"go{toolchain.version}",
-        tags=tuple(sorted(set(target[BuildTagsField].value or ()))),
+        tags=tuple(sorted(tags)),
         experiment=toolchain.experiment,
+        cgo=cgo is not None,
     )
-    return GoTest(address, package, module, settings, binary)
+    return GoTest(address, package, module, settings, binary, cgo)
 
 
 @rule(level=LogLevel.DEBUG)
 async def find_go_tests(
-    targets: AllTargets, modules: GoModules, toolchain: GoToolchainSubsystem
+    targets: AllTargets,
+    modules: GoModules,
+    toolchain: GoToolchainSubsystem,
+    c_toolchain: CToolchainSubsystem,
 ) -> AllGoTests:
     found = []
     for target in targets:
         if isinstance(target, GoCrossTestPlatformTarget):
             try:
-                found.append(parse_test(target, modules, toolchain))
+                found.append(parse_test(target, modules, toolchain, c_toolchain))
             except MultiarchError:
                 # It says what is wrong when it is asked for; other tests are not its fault.
                 continue
@@ -127,13 +143,16 @@ async def find_go_tests(
 
 @rule(level=LogLevel.DEBUG)
 async def go_test(
-    request: GoTestRequest, modules: GoModules, toolchain: GoToolchainSubsystem
+    request: GoTestRequest,
+    modules: GoModules,
+    toolchain: GoToolchainSubsystem,
+    c_toolchain: CToolchainSubsystem,
 ) -> GoTest:
     wrapped = await Get(
         WrappedTarget,
         WrappedTargetRequest(request.address, description_of_origin="the Go tests"),
     )
-    return parse_test(wrapped.target, modules, toolchain)
+    return parse_test(wrapped.target, modules, toolchain, c_toolchain)
 
 
 def rules() -> Iterable[object]:

@@ -279,10 +279,10 @@ class FailureReportRequest:
 
 @dataclass(frozen=True)
 class FailureReport:
-    """Each failure once, with its platforms; `cells` are for the page about the run."""
+    """Each failure once, with its platforms; and all those binaries, also those that were built."""
 
     failures: tuple[CompileFailure, ...]
-    cells: tuple[ReportCell, ...]
+    binaries: tuple[BuiltBinary, ...]
 
 
 @dataclass(frozen=True)
@@ -306,18 +306,7 @@ async def report_failures(request: FailureReportRequest) -> FailureReport:
     built = await MultiGet(
         Get(BuiltBinary, BuildBinaryRequest(b)) for b in binaries if b.module == request.module
     )
-    cells = (
-        ReportCell(
-            "binary",
-            str(b.binary.address.maybe_convert_to_target_generator()),
-            str(b.binary.platform),
-            "failed",
-            log="\n\n".join(f"{f.import_path}:\n{f.message}" for f in b.failures),
-        )
-        for b in built
-        if b.failures
-    )
-    return FailureReport(tuple(dict.fromkeys(f for b in built for f in b.failures)), tuple(cells))
+    return FailureReport(tuple(dict.fromkeys(f for b in built for f in b.failures)), built)
 
 
 def deactivated(support: Support, address: Address, platform: Platform) -> tuple[Notice, ...]:
@@ -332,13 +321,47 @@ def level_note(support: Support, platform: Platform) -> str:
     return "experimental" if support.is_experimental(platform) else ""
 
 
-async def not_packaged(built: BuiltBinary) -> BuiltPackage:
-    """Say at the end of the run that an experimental platform failed; a helper of rules."""
-    notices = tuple(
+def experimental_failure(built: BuiltBinary) -> tuple[Notice, ...]:
+    """What is said of a binary that may fail, and did."""
+    return tuple(
         Notice("experimental", f.import_path, f.platform, f.message) for f in built.failures
     )
-    await Get(Said, NoticesRequest(str(built.binary.address), notices))
+
+
+async def not_packaged(built: BuiltBinary) -> BuiltPackage:
+    """Say at the end of the run that an experimental platform failed; a helper of rules."""
+    await Get(Said, NoticesRequest(str(built.binary.address), experimental_failure(built)))
     return BuiltPackage(EMPTY_DIGEST, ())
+
+
+def not_built(built: BuiltBinary, support: Support) -> NoticesRequest:
+    """What a run that fails says of a binary that failed, in place of what an earlier one said."""
+    binary = built.binary
+    if support.is_experimental(binary.platform):
+        return NoticesRequest(str(binary.address), experimental_failure(built))
+    cell = ReportCell(
+        "binary",
+        str(binary.address.maybe_convert_to_target_generator()),
+        str(binary.platform),
+        "failed",
+        log="\n\n".join(f"{f.import_path}:\n{f.message}" for f in built.failures),
+    )
+    return NoticesRequest(str(binary.address), (), (cell,))
+
+
+def delivery(built: BuiltBinary, support: Support) -> DeliveryRequest:
+    """A binary's row of the summary."""
+    binary = built.binary
+    return DeliveryRequest(
+        binary.address,
+        "binary",
+        str(binary.address.maybe_convert_to_target_generator()),
+        str(binary.platform),
+        built.size,
+        built.sha256,
+        built.link,
+        "; ".join(filter(None, (level_note(support, binary.platform), built.linkage))),
+    )
 
 
 async def packaged_binary(built: BuiltBinary, support: Support) -> BuiltPackage:
@@ -346,19 +369,7 @@ async def packaged_binary(built: BuiltBinary, support: Support) -> BuiltPackage:
     binary = built.binary
     digest, _ = await MultiGet(
         Get(Digest, AddPrefix(built.digest, posixpath.dirname(binary.output_path))),
-        Get(
-            Said,
-            DeliveryRequest(
-                binary.address,
-                "binary",
-                str(binary.address.maybe_convert_to_target_generator()),
-                str(binary.platform),
-                built.size,
-                built.sha256,
-                built.link,
-                "; ".join(filter(None, (level_note(support, binary.platform), built.linkage))),
-            ),
-        ),
+        Get(Said, DeliveryRequest, delivery(built, support)),
     )
     return BuiltPackage(digest, (BuiltPackageArtifact(binary.output_path),))
 
@@ -379,7 +390,14 @@ async def package_binary(field_set: PackageBinaryFieldSet, today: SupportToday) 
         # every failure once with all its platforms.
         requested = await Get(RequestedBinaries)
         found = await Get(FailureReport, FailureReportRequest(binary.module, requested.addresses))
-        await Get(Said, NoticesRequest(f"the programs of {binary.module or '.'}", (), found.cells))
+        # Pants stops their own rules when this one raises.
+        await MultiGet(
+            Get(Said, NoticesRequest, not_built(b, support))
+            if b.failures
+            else Get(Said, DeliveryRequest, delivery(b, support))
+            for b in found.binaries
+            if support.deactivation(b.binary.platform) is None
+        )
         fatal = [f for f in found.failures if support.fails_on(Platform.parse(f.platform))]
         raise failed(fatal or built.failures)
     return await packaged_binary(built, support)

@@ -61,6 +61,8 @@ from multiarch.backend.go_cross_binary.rules import (
     packaged_binary,
     platform_targets,
 )
+from multiarch.backend.go_cross_test import coverage
+from multiarch.backend.go_cross_test.coverage import PROFILE, GoCrossCoverageData
 from multiarch.backend.go_cross_test.target_types import (
     GoCrossTestPlatformTarget,
     GoCrossTestTarget,
@@ -203,6 +205,7 @@ def _shown(
     is_failed: bool,
     run: FallibleProcessResult | None = None,
     reports: Snapshot | None = None,
+    covered: GoCrossCoverageData | None = None,
 ) -> TestResult:
     """What `test` shows of one platform's tests."""
     data = text.encode()
@@ -216,6 +219,7 @@ def _shown(
         output_setting=options.output,
         result_metadata=run.metadata if run else None,
         xml_results=reports,
+        coverage_data=covered,
     )
 
 
@@ -260,6 +264,7 @@ async def run_test(
         "host": ".engine/host.json",
         "title": str(test.address),
         "results": _RESULTS,
+        "profile": PROFILE if options.use_coverage else None,
     }
     scope = ProcessCacheScope.PER_SESSION if options.force else ProcessCacheScope.SUCCESSFUL
     process = await Get(
@@ -269,7 +274,7 @@ async def run_test(
             request_json(value),
             f"Run Go tests {test.address}",
             input_digest=await Get(Digest, MergeDigests((binary, files.digest))),
-            output_files=(_RESULTS,),
+            output_files=(_RESULTS, PROFILE),
             caches=ENGINE_CACHE,
             cache_scope=scope,
         ),
@@ -282,10 +287,9 @@ def _not_run(failures: Iterable[CompileFailure]) -> str:
     return "Go packages do not build:\n" + report(rows) + "\n"
 
 
-async def _renamed(digest: Digest, name: str) -> Snapshot:
-    """Give the one report the name under which `test` collects it; a helper of rules."""
-    (contents,) = await Get(DigestContents, Digest, digest)
-    return await Get(Snapshot, CreateDigest([FileContent(name, contents.content)]))
+async def _renamed(report: bytes, name: str) -> Snapshot:
+    """Give a report the name under which `test` collects it; a helper of rules."""
+    return await Get(Snapshot, CreateDigest([FileContent(name, report)]))
 
 
 @rule(desc="Test Go", level=LogLevel.DEBUG)
@@ -304,12 +308,11 @@ async def test_go(
         await Get(Said, NoticesRequest(subject, skipped))
         return nothing
     test = await Get(GoTest, GoTestRequest(address))
-    built = (await Get(BuiltTest, BuildTestRequest(test))).binary
+    built = (await Get(BuiltTest, BuildTestRequest(test, options.use_coverage))).binary
     if built is None:
         return nothing
-    result = None
+    result = reports = covered = None
     text, is_failed = _not_run(built.failures), True
-    reports = None
     if not built.failures:
         ran = await Get(RanTest, RunTestRequest(test, built.digest, field_set))
         result = ran.result
@@ -322,9 +325,12 @@ async def test_go(
                 await Get(Said, NoticesRequest(subject, (left_out,)))
                 return nothing
         text += f"{problem}\n" if problem else ""
-        found = await Get(Snapshot, Digest, result.output_digest)
-        if options.report and found.files:
-            reports = await _renamed(found.digest, f"{address.path_safe_spec}.xml")
+        contents = await Get(DigestContents, Digest, result.output_digest)
+        files = {file.path: file.content for file in contents}
+        if options.report and _RESULTS in files:
+            reports = await _renamed(files[_RESULTS], f"{address.path_safe_spec}.xml")
+        if PROFILE in files:
+            covered = GoCrossCoverageData(platform, files[PROFILE].decode())
     run = result.metadata if result else None
     cell = tested_cell(address, platform, run, run_id, failure=text if is_failed else "")
     excused = is_failed and support.is_experimental(platform)
@@ -332,7 +338,15 @@ async def test_go(
     await Get(Said, NoticesRequest(subject, (notice,) if excused else (), (cell,)))
     if excused:
         return nothing
-    return _shown(field_set, options, text, is_failed=is_failed, run=result, reports=reports)
+    return _shown(
+        field_set,
+        options,
+        text,
+        is_failed=is_failed,
+        run=result,
+        reports=reports,
+        covered=covered,
+    )
 
 
 @dataclass(frozen=True)
@@ -373,6 +387,7 @@ async def package_test(field_set: PackageTestFieldSet, today: SupportToday) -> B
 def rules() -> Iterable[object]:
     return (
         *collect_rules(),
+        *coverage.rules(),
         *GoCrossTestRequest.rules(),
         UnionRule(GenerateTargetsRequest, GenerateTestsRequest),
         UnionRule(InferDependenciesRequest, InferTestDependencies),

@@ -13,11 +13,19 @@ from pants.engine.target import (
 )
 from pants.util.strutil import help_text
 
+from multiarch.backend.c_target_types import (
+    CCompilerField,
+    CflagsField,
+    CLdflagsField,
+    LibcField,
+)
 from multiarch.backend.go_cross_binary.target_types import (
     BuildTagsField,
+    CgoField,
     ExcludeField,
     PlatformOverridesField,
     PlatformsField,
+    RaceField,
 )
 
 
@@ -44,6 +52,28 @@ class GoTestBinaryField(StringField):
         only run.
         """
     )
+
+
+class GoTestCgoField(CgoField):
+    """Whether the tests may use cgo."""
+
+    help = help_text(
+        """
+        `off`: the tests are compiled with CGO_ENABLED=0. A package that cannot do without cgo is an
+        error that names who imports it.
+
+        `static`: with C code, and a program that runs on every machine of its platform, also under
+        QEMU. `dynamic`: with C code, and a program that needs its C library where it runs: on this
+        machine, `libc="glibc-2.31"` or a GCC makes one that finds it. Both compile C with
+        `[c-toolchain]`.
+        """
+    )
+
+
+class GoTestRaceField(RaceField):
+    """Whether the race detector is built in."""
+
+    help = 'Build with Go\'s race detector, as `go test -race`. It needs `cgo="dynamic"`.'
 
 
 class GoTestTimeoutField(TestTimeoutField):
@@ -98,6 +128,12 @@ class GoCrossTestPlatformTarget(Target):
         GoTestPackageField,
         GoTestPlatformField,
         BuildTagsField,
+        GoTestCgoField,
+        GoTestRaceField,
+        CCompilerField,
+        CflagsField,
+        CLdflagsField,
+        LibcField,
         GoTestBinaryField,
         GoTestTimeoutField,
         GoTestExtraEnvVarsField,
@@ -121,6 +157,12 @@ class GoCrossTestTarget(TargetGenerator):
     moved_fields = (
         GoTestPackageField,
         BuildTagsField,
+        GoTestCgoField,
+        GoTestRaceField,
+        CCompilerField,
+        CflagsField,
+        CLdflagsField,
+        LibcField,
         GoTestBinaryField,
         GoTestTimeoutField,
         GoTestExtraEnvVarsField,

@@ -72,6 +72,17 @@ def split_vet(text: str, packages: Mapping[str, str]) -> dict[str, str]:
     return {path: "\n".join(lines) for path, lines in found.items()}
 
 
+def of_test_files(text: str) -> str:
+    """Keep what `go vet` says of test files; what names no file belongs to the line before it."""
+    found, is_kept = [], True
+    for line in text.splitlines():
+        if match := _POSITION.match(line):
+            is_kept = match.group(1).endswith("_test.go")
+        if is_kept:
+            found.append(line)
+    return "\n".join(found)
+
+
 def render_check(
     failures: Iterable[CheckFailure], platforms: Iterable[CheckedPlatform], support: Support
 ) -> str:

@@ -30,6 +30,7 @@ class LinkRequest:
     x_defs: tuple[tuple[str, str], ...] = ()
     gcflags_text: str = ""
     pgo_name: str = ""
+    coverage: bool = False
 
 
 def _module_lines(word: str, module: Module) -> str:
@@ -65,6 +66,8 @@ def _build_settings(request: LinkRequest, settings: BuildSettings) -> list[tuple
     rows = [("-buildmode", "exe"), ("-compiler", "gc")]
     if request.gcflags_text:
         rows.append(("-gcflags", request.gcflags_text))
+    if request.coverage:
+        rows.append(("-cover", "true"))
     if settings.tags:
         rows.append(("-tags", ",".join(settings.tags)))
     rows.append(("-trimpath", "true"))

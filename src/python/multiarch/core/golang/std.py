@@ -51,8 +51,8 @@ GROUPS: tuple[tuple[str, ...], ...] = (
 
 # What tests need besides: a group of its own on all but the last, which would be all of std.
 TEST_PATTERNS: tuple[str, ...] = (
-    *("net/http/httptest", "testing/fstest", "testing/internal/testdeps", "testing/iotest"),
-    *("testing/quick", "testing/slogtest", "testing/synctest"),
+    *("net/http/httptest", "runtime/coverage", "testing/fstest", "testing/internal/testdeps"),
+    *("testing/iotest", "testing/quick", "testing/slogtest", "testing/synctest"),
 )
 TEST_GROUP = len(GROUPS)
 

@@ -34,6 +34,17 @@ def is_variant(import_path: str) -> bool:
     return import_path.endswith("]")
 
 
+def has_test_files(import_path: str) -> bool:
+    """Whether a package has a test's own files: it is the one under test, or the external test.
+
+    >>> has_test_files("p_test [p.test]"), has_test_files("imports_p [p.test]")
+    (True, False)
+    """
+    path, _, test = import_path.partition(" [")
+    tested = test.removesuffix(".test]")
+    return bool(tested) and path in (tested, f"{tested}_test")
+
+
 def file_stem(import_path: str) -> str:
     """A path for a package's outputs, without the characters of patterns.
 
@@ -86,6 +97,13 @@ def package_under_test(packages: Mapping[str, Package], directory: str) -> Packa
         if plain and package.dir == directory and package.kind != "std":
             return package
     return None
+
+
+def is_left_out(package: Package) -> bool:
+    """Whether build constraints leave the whole package out, so that there is nothing to test."""
+    constraints = all(e.message.startswith("build constraints exclude all") for e in package.errors)
+    files = (*package.go_files, *package.cgo_files)
+    return bool(package.ignored_go_files) and not files and constraints
 
 
 def files_for_tests(files: Iterable[str], directory: str) -> tuple[str, ...]:
