@@ -301,6 +301,69 @@ def test_the_race_detector_finds_a_race(library: Repository) -> None:
     assert "WARNING: DATA RACE" in result.stderr
 
 
+MIXED = {
+    "go.mod": "module example.test/mixed\n\ngo 1.25\n",
+    "main.go": (
+        "package main\n\n// #cgo pkg-config: answer\n// #include <answer.h>\n"
+        '// #include "mixed.h"\n// int from_object(void);\nimport "C"\nimport "fmt"\n\n'
+        "func main() { fmt.Println(C.from_cxx(20), C.answer(), C.from_object()) }\n"
+    ),
+    "mixed.h": '#ifdef __cplusplus\nextern "C"\n#endif\nint from_cxx(int n);\n',
+    "mixed.cc": """
+#include "mixed.h"
+#include <stdexcept>
+#include <string>
+
+int from_cxx(int n) {
+    try {
+        throw std::runtime_error(std::string(n, 'x'));
+    } catch (const std::exception &error) {
+        return std::string(error.what()).size();
+    }
+}
+""",
+    "BUILD": 'go_module(name="mod")\ngo_cross_binary(name="mixed", cgo="dynamic")\n',
+    # Only pkg-config says where the header is, and its number.
+    "root/usr/include/answer/answer.h": (
+        "static inline int answer(void) { extern int answer_of(int); return answer_of(ANSWER); }\n"
+    ),
+    "root/usr/lib/x86_64-linux-gnu/pkgconfig/answer.pc": (
+        "prefix=/usr\nName: answer\nDescription: An answer\nVersion: 1\n"
+        "Cflags: -I${prefix}/include/answer -DANSWER=3\n"
+        "Libs: -L${prefix}/lib/x86_64-linux-gnu -lanswer\n"
+    ),
+}
+
+
+def test_cxx_an_object_file_and_a_library_of_the_sysroot_take_part(
+    tmp_path: Path,
+) -> None:
+    gcc, archiver = require("x86_64-linux-gnu-gcc"), require("x86_64-linux-gnu-ar")
+    require("pkg-config")
+    found = Repository(tmp_path / "mixed")
+    found.configure(platforms=("linux/amd64",))
+    for path, text in MIXED.items():
+        found.write(path, text)
+    objects = {
+        "object_linux_amd64.syso": "int from_object(void) { return 7; }\n",
+        "../answer.o": "int answer_of(int n) { return 14 * n; }\n",
+    }
+    for file, text in objects.items():
+        subprocess.run(
+            [gcc, "-O2", "-c", "-x", "c", "-", "-o", found.root / file],
+            input=text, text=True, check=True,
+        )  # fmt: skip
+    library = found.root / "root/usr/lib/x86_64-linux-gnu/libanswer.a"
+    subprocess.run([archiver, "qc", library, tmp_path / "answer.o"], check=True)
+    try:
+        found.pants('--c-toolchain-sysroots={"linux/amd64": "root"}', "package", ":mixed")
+    finally:
+        found.stop()
+    program = found.root / "dist/mixed/linux/amd64/mixed"
+    printed = subprocess.run([program], capture_output=True, text=True, check=True).stdout
+    assert printed == "20 42 7\n"
+
+
 BROKEN = {
     "go.mod": "module example.test/broken\n\ngo 1.25\n",
     "syntax/main.go": 'package main\n\n// #include "deep.h"\nimport "C"\n\nfunc main() { C.f() }\n',

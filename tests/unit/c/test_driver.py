@@ -16,6 +16,7 @@ from multiarch.core.c.driver import (
     gcc_archiver,
     gcc_driver,
     runtime_flags,
+    stubs,
     with_flags,
     zig_archiver,
     zig_driver,
@@ -123,6 +124,22 @@ def test_a_sysroot_comes_after_zigs_own_headers(sandbox: Path) -> None:
     ]
     linked = called(sandbox, "-o", "x", "x.o", "-lz", options=options, triple="arm-linux-gnueabi")
     assert linked[linked.index("-lz") + 1] == "-LROOT/.sysroot/usr/lib/arm-linux-gnueabi"
+
+
+def test_darwin_has_the_library_that_go_names_and_an_sdk_in_front_of_it(sandbox: Path) -> None:
+    options = COptions("static", "zig", Libc("system"))
+    darwin = Platform.parse("darwin/arm64")
+    assert stubs(ARM) == {}
+    (text,) = stubs(darwin).values()
+    assert "install-name: /usr/lib/libresolv.9.dylib" in text
+    argv = called(sandbox, "-o", "x", "-lresolv", platform=darwin, options=options)
+    assert argv[-3:] == ["-lresolv", "-LROOT/.cc", "-s"]
+    options = replace(options, sysroot="sdk")
+    argv = called(sandbox, "-o", "x", "-lresolv", platform=darwin, options=options)
+    frameworks = "ROOT/.sysroot/System/Library/Frameworks"
+    assert argv[-4:] == ["-LROOT/.sysroot/lib", f"-F{frameworks}", "-LROOT/.cc", "-s"]
+    compiled = called(sandbox, "-c", "x.m", platform=darwin, options=options)
+    assert compiled[compiled.index("-iframework") + 1] == frameworks
 
 
 def test_the_archiver_is_zigs(sandbox: Path) -> None:

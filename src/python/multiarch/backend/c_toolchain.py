@@ -39,6 +39,7 @@ from multiarch.core.c.driver import (
     gcc_driver,
     links_alone,
     runtime_flags,
+    stubs,
     zig_archiver,
     zig_driver,
 )
@@ -234,7 +235,10 @@ async def prepare_c_toolchain(
     mounts[FOLDER] = await Get(
         Digest,
         CreateDigest(
-            [FileContent(name, text.encode(), is_executable=True) for name, text in scripts.items()]
+            [
+                *(FileContent(n, text.encode(), is_executable=True) for n, text in scripts.items()),
+                *(FileContent(n, text.encode()) for n, text in stubs(platform).items()),
+            ]
         ),
     )
     return CToolchain(FrozenDict(mounts), identity)

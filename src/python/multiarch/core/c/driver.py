@@ -78,6 +78,19 @@ exec {program} {flags} "-ffile-prefix-map=$root=." "$@"
 _PARTS = ("c", "c++", "dl", "m", "pthread", "resolv", "rt", "stdc++", "util")
 
 
+# Go's `net` calls these three functions of macOS by their names (internal/syscall/unix,
+# net_darwin.go), and has the C linker look for their library, which zig does not bring.
+_RESOLVER = """\
+--- !tapi-tbd
+tbd-version: 4
+targets: [ x86_64-macos, arm64-macos ]
+install-name: /usr/lib/libresolv.9.dylib
+exports:
+  - targets: [ x86_64-macos, arm64-macos ]
+    symbols: [ _res_9_nclose, _res_9_ninit, _res_9_nsearch ]
+...
+"""
+
 # Where zig keeps what it makes, and the cache that it begins with, if there is one.
 ZIG_CACHE, ZIG_CACHE_BEFORE = ".zig-cache", ".crt"
 
@@ -92,24 +105,34 @@ def starts_with_cache(platform: Platform, options: COptions) -> bool:
     return options.compiler == "zig" and links_alone(platform)
 
 
-def _sysroot(sysroot: str, triple: str) -> tuple[str, str]:
+def _sysroot(sysroot: str, triple: str, platform: Platform) -> tuple[str, str]:
     """Flags for headers and for libraries; the shell puts the sandbox's path into them."""
+    own = [f'"-L$root/{FOLDER}"'] if stubs(platform) else []
     if not sysroot:
-        return "", ""
+        return "", " ".join(own)
     folders = [f"usr/lib/{triple}", f"lib/{triple}", "usr/lib", "lib"]
-    libraries = " ".join(f'"-L$root/.sysroot/{folder}"' for folder in folders)
-    includes = " ".join(
+    libraries = [f'"-L$root/.sysroot/{folder}"' for folder in folders]
+    includes = [
         f'-idirafter "$root/.sysroot/{folder}"'
         for folder in (f"usr/include/{triple}", "usr/include")
-    )
-    return includes, libraries
+    ]
+    if platform.os == "darwin":
+        frameworks = '-iframework "$root/.sysroot/System/Library/Frameworks"'
+        includes.append(frameworks)
+        libraries.append(frameworks.replace("-iframework ", "-F"))
+    return " ".join(includes), " ".join([*libraries, *own])
+
+
+def stubs(platform: Platform) -> dict[str, str]:
+    """Files that stand for libraries of the system while zig links, by name; they are in FOLDER."""
+    return {"libresolv.tbd": _RESOLVER} if platform.os == "darwin" else {}
 
 
 def zig_driver(
     target: ZigTarget, platform: Platform, options: COptions, *, cxx: bool, pie: bool, triple: str
 ) -> str:
     """The script that compiles and links with zig; `triple` is Debian's name in a sysroot."""
-    includes, libraries = _sysroot(options.sysroot, triple)
+    includes, libraries = _sysroot(options.sysroot, triple, platform)
     dropped = [f"-l{name}" for name in _PARTS] + ["-pthread"] + ([] if pie else ["-pie"])
     values = {
         "driver": "c++" if cxx else "cc",

@@ -10,7 +10,7 @@ from multiarch.core.executables.build_info import find_build_info
 from multiarch.core.executables.executable import Executable
 from multiarch.core.executables.reader import ExecutableError, Reader, zero_ended
 
-_EXEC_TYPES = (2, 3)  # ET_EXEC, ET_DYN
+EXEC_TYPES, OBJECT_TYPES = (2, 3), (1,)  # ET_EXEC, ET_DYN; ET_REL
 _PT_LOAD, _PT_DYNAMIC, _PT_INTERP = 1, 2, 3
 _SHT_NOBITS, _SHT_ARM_ATTRIBUTES, _SHT_MIPS_ABIFLAGS = 8, 0x70000003, 0x7000002A
 _SHF_EXECINSTR = 4
@@ -94,10 +94,11 @@ class _File:
         return self.reader.read(section.offset, section.size, f"section {section.name}")
 
 
-def read_elf(reader: Reader) -> Executable | None:
-    """Read an ELF program or shared library.
+def read_elf(reader: Reader, types: tuple[int, ...] = EXEC_TYPES) -> Executable | None:
+    """Read an ELF program or shared library, or a file of another of ELF's `types`.
 
-    None for what no loader starts: object files, core dumps and separate debug information.
+    None for other types, which no loader starts: object files, core dumps and separate debug
+    information.
     """
     bits = {1: 32, 2: 64}.get(reader.read(0, 16, "ELF header")[4])
     order = {1: "<", 2: ">"}.get(reader.read(0, 16, "ELF header")[5])
@@ -105,7 +106,7 @@ def read_elf(reader: Reader) -> Executable | None:
         raise ExecutableError("the ELF header is damaged: it has no known class and byte order.")
     layout = order + ("HHIIIIIHHHHHH" if bits == 32 else "HHIQQQIHHHHHH")
     header = reader.unpack(layout, 16, "ELF header")
-    if header[0] not in _EXEC_TYPES:
+    if header[0] not in types:
         return None
     file = _tables(reader, bits, order, header)
     if _is_debug_information(file):

@@ -26,7 +26,8 @@ _ARCHES = {
     0x00000012: "ppc",
     0x01000012: "ppc64",
 }
-_LOADED_TYPES = (2, 6, 8)  # MH_EXECUTE, MH_DYLIB, MH_BUNDLE
+# MH_EXECUTE, MH_DYLIB, MH_BUNDLE; MH_OBJECT.
+LOADED_TYPES, OBJECT_TYPES = (2, 6, 8), (1,)
 _SEGMENTS = {0x01: 32, 0x19: 64}
 _DYLIBS = (0x0C, 0x20, 0x80000018, 0x8000001F, 0x80000023)  # load, lazy, weak, re-export, upward
 _DYLINKER, _BUILD_VERSION = 0x0E, 0x32
@@ -39,12 +40,15 @@ class _Command(NamedTuple):
     data: bytes
 
 
-def read_macho(reader: Reader) -> Executable | None:
-    """Read a thin Mach-O program or library; None for object files and debug symbols."""
+def read_macho(reader: Reader, types: tuple[int, ...] = LOADED_TYPES) -> Executable | None:
+    """Read a thin Mach-O program or library, or a file of another of Mach-O's `types`.
+
+    None for other types: object files and debug symbols.
+    """
     bits, order = MACHO_MAGICS[reader.read(0, 4, "Mach-O header")]
     header = reader.unpack(order + "IIIIIII", 0, "Mach-O header")
     _, machine, _, type, count, size, _ = header
-    if type not in _LOADED_TYPES:
+    if type not in types:
         return None
     commands = _commands(reader.read(28 if bits == 32 else 32, size, "load commands"), count, order)
     interpreters = [_text(c.data, order) for c in commands if c.type == _DYLINKER]

@@ -73,6 +73,27 @@ def read_pe(reader: Reader) -> Executable | None:
     )
 
 
+def read_coff(reader: Reader) -> Executable | None:
+    """Read an object file for Windows; None for what begins with no machine of Windows."""
+    if reader.size < 20:
+        return None
+    machine, count, _, _, _, size, _ = reader.unpack("<HHIIIHH", 0, "COFF header")
+    if machine not in _ARCHES or size:
+        return None
+    rows = reader.rows("<8sIIIIIIHHI", 20, count, 40, "section table")
+    sections = tuple(_Section(row[2], row[3], row[4], row[9]) for row in rows)
+    arch = _ARCHES[machine]
+    return Executable(
+        format="PE",
+        os="windows",
+        arch=arch,
+        bits=64 if arch.endswith("64") else 32,
+        endian="little",
+        machine=machine,
+        build_info=_build_info(reader, sections),
+    )
+
+
 def _signature(reader: Reader) -> int | None:
     """The offset behind the PE signature, if there is one."""
     if reader.size < 64:

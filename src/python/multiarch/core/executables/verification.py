@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from multiarch.core.executables.build_info import BuildInfo
@@ -60,6 +60,27 @@ def verify(
         mismatches += _linkage_mismatches(executable, platform)
     if go and executable.format != "WebAssembly":
         mismatches += _build_mismatches(executable.build_info, platform, cgo)
+    return tuple(mismatches)
+
+
+def verify_archive(
+    objects: Iterable[tuple[str, Executable | None]], platform: Platform
+) -> tuple[str, ...]:
+    """Compare the object files of a library for C programs with the platform it was built for.
+
+    `objects` are the members' names and headers, None for what is no object file. One of them is
+    Go's own, with the build info of a build with cgo.
+    """
+    mismatches: list[str] = []
+    infos: list[BuildInfo] = []
+    for name, found in objects:
+        if found is None:
+            mismatches.append(f"{name}: expected an object file, found another file")
+            continue
+        mismatches += [f"{name}: {text}" for text in header_mismatches(found, platform)]
+        if found.build_info:
+            infos.append(found.build_info)
+    mismatches += _build_mismatches(infos[0] if infos else None, platform, True)
     return tuple(mismatches)
 
 
