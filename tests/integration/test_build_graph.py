@@ -88,6 +88,21 @@ def test_nothing_changed_runs_nothing(repository: Repository) -> None:
     assert processes(repository) == []
 
 
+def test_a_body_edit_runs_no_rule_of_importers_and_the_next_run_none(
+    repository: Repository,
+) -> None:
+    # Another level of the log may need another daemon, which has run nothing yet.
+    repository.pants("--level=debug", "package", "::")
+    edit(repository, "base/base.go", '"one"', '"three"')
+    rule = "Completed: Compile a Go package"
+    edited = repository.pants("--level=debug", "package", "::").stderr
+    assert f"{rule} - {MODULE}/base (linux/amd64)" in edited
+    assert f"{rule} - {MODULE}/middle" not in edited
+    after = repository.pants("--level=debug", "package", "::").stderr
+    assert "0 built, 4 cached" in after
+    assert rule not in after
+
+
 def test_a_file_for_windows_recompiles_nothing_for_linux(repository: Repository) -> None:
     edit(repository, "base/base_windows.go", '"windows"', '"Windows"')
     ran = processes(repository)

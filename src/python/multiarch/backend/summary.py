@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -67,12 +67,18 @@ class NoticesRequest:
 
 @dataclass(frozen=True)
 class Said(EngineAwareReturnType):
-    """What one subject, a packaged target, a check or a test, has to say in this run."""
+    """What one subject, a packaged target, a check or a test, has to say in this run.
+
+    Two of one subject are equal, whatever they say. Nobody reads the value, and "built" becomes
+    "cached" in the next run. Were that a change, the rule that asked would run again. Pants would
+    then drop its look at the rest of what that rule has used, which is the whole build of the
+    target, and would run all those rules again instead of finding them unchanged.
+    """
 
     subject: str
-    row: SummaryRow | None
-    notices: tuple[Notice, ...]
-    cells: tuple[ReportCell, ...] = ()
+    row: SummaryRow | None = field(compare=False)
+    notices: tuple[Notice, ...] = field(compare=False)
+    cells: tuple[ReportCell, ...] = field(default=(), compare=False)
 
     def cacheable(self) -> bool:
         """Never: each run has its own summary."""

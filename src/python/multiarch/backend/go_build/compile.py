@@ -99,6 +99,18 @@ class CompiledPackage:
 
 
 @dataclass(frozen=True)
+class PackageExport:
+    """What importers of a package are compiled against.
+
+    The rules of importers wait for this alone: an edit that leaves it as it was does not run them
+    again.
+    """
+
+    digest: Digest
+    failures: tuple[CompileFailure, ...]
+
+
+@dataclass(frozen=True)
 class ThirdPartyRequest(EngineAwareParameter):
     """All third-party packages that a module's binaries need, for one variant.
 
@@ -286,9 +298,9 @@ async def compile_package(request: CompileRequest, toolchain: GoToolchain) -> Co
     direct = [i for i in package.imports if i not in graph.std_groups]
     layered = [i for i in direct if i in graph.layered]
     local = [i for i in direct if i not in layered]
-    compiled = await MultiGet(
+    exports = await MultiGet(
         Get(
-            CompiledPackage,
+            PackageExport,
             CompileRequest(
                 request.module,
                 request.variant,
@@ -300,10 +312,10 @@ async def compile_package(request: CompileRequest, toolchain: GoToolchain) -> Co
         )
         for i in local
     )
-    failures = tuple(dict.fromkeys(f for c in compiled for f in c.failures))
+    failures = tuple(dict.fromkeys(f for e in exports for f in e.failures))
     if failures:
         return CompiledPackage(EMPTY_DIGEST, EMPTY_DIGEST, failures)
-    digests = [c.export for c in compiled]
+    digests = [e.digest for e in exports]
     if layered:
         layer = await Get(Layer, ThirdPartyRequest(request.module, request.variant, request.tests))
         if layer.errors:
@@ -363,6 +375,12 @@ async def compile_package(request: CompileRequest, toolchain: GoToolchain) -> Co
         Get(Digest, DigestSubset(result.output_digest, PathGlobs([outputs.archive]))),
     )
     return CompiledPackage(export, archive)
+
+
+@rule(level=LogLevel.DEBUG)
+async def package_export(request: CompileRequest) -> PackageExport:
+    compiled = await Get(CompiledPackage, CompileRequest, request)
+    return PackageExport(compiled.export, compiled.failures)
 
 
 def rules() -> Iterable[object]:

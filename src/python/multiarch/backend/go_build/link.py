@@ -16,7 +16,6 @@ from pants.engine.fs import (
     FileContent,
     FileEntry,
     GlobMatchErrorBehavior,
-    MergeDigests,
     PathGlobs,
     Paths,
     RemovePrefix,
@@ -38,6 +37,7 @@ from multiarch.backend.go_build.compile import (
     CompiledPackage,
     CompileFailure,
     CompileRequest,
+    PackageExport,
     ThirdPartyRequest,
     lib,
     plan_files,
@@ -64,7 +64,7 @@ from multiarch.backend.sandbox import (
 from multiarch.backend.version import stamps_in
 from multiarch.core.golang.link import LinkRequest, link_plan
 from multiarch.core.golang.packages import Package, closure, problems
-from multiarch.core.golang.test_packages import as_compiled, is_variant, plain_path
+from multiarch.core.golang.test_packages import as_compiled, file_stem, is_variant, plain_path
 from multiarch.core.platforms import Platform
 from multiarch.core.stamps import fill
 
@@ -217,13 +217,22 @@ def _module_mount(package: Package) -> str:
     return f".modules/{name.replace('/', '+')}"
 
 
+def _package_mount(import_path: str) -> str:
+    """Where a link finds the archive of a package of the repository.
+
+    Each has a mount of its own: the links of a platform share one file on disk, where a copy in
+    each sandbox would cost as much as the link itself once a program has hundreds of packages.
+    """
+    return f".packages/{file_stem(import_path).replace('/', '+')}"
+
+
 def _archive(graph: PackageGraph, import_path: str) -> str:
     """The sandbox path of a package's archive in a link."""
     if import_path in graph.std_groups:
         return f"{archive_mount(graph.std_groups[import_path])}/{import_path}.a"
     if import_path in graph.layered:
         return f"{_module_mount(graph.packages[import_path])}/{import_path}.a"
-    return lib(import_path, "a")
+    return f"{_package_mount(import_path)}/{lib(import_path, 'a')}"
 
 
 @dataclass(frozen=True)
@@ -257,6 +266,13 @@ class LinkedProgram:
 
     failures: tuple[CompileFailure, ...]
     result: FallibleProcessResult | None = None
+
+
+@dataclass(frozen=True)
+class CompiledProgram:
+    """What of a program did not compile; empty once all of it has."""
+
+    failures: tuple[CompileFailure, ...]
 
 
 async def _third_party(
@@ -316,6 +332,20 @@ async def verified_binary(
     )
 
 
+async def linked_program(request: LinkProgramRequest) -> LinkedProgram:
+    """Compile and link; a helper of rules.
+
+    The two are asked for one by one, by one rule, for the sake of an edit. When the archive of a
+    package has changed, Pants runs the rule of the link again, and drops its look at the other
+    packages that this one has used: their rules would run again too. But `CompiledProgram` has not
+    changed, and who waits for it keeps that look alive.
+    """
+    compiled = await Get(CompiledProgram, LinkProgramRequest, request)
+    if compiled.failures:
+        return LinkedProgram(compiled.failures)
+    return await Get(LinkedProgram, LinkProgramRequest, request)
+
+
 @rule(desc="Build a Go binary", level=LogLevel.DEBUG)
 async def build_binary(request: BuildBinaryRequest) -> BuiltBinary:
     binary = request.binary
@@ -343,8 +373,7 @@ async def build_binary(request: BuildBinaryRequest) -> BuiltBinary:
         return replace(verified, linkage="; ".join(filter(None, (verified.linkage, built.note))))
     settings = replace(binary.settings, pgo=PGO_FILE if profile.digest else None)
     stamps = await stamps_in(value for _, value in binary.x_defs)
-    linked = await Get(
-        LinkedProgram,
+    linked = await linked_program(
         LinkProgramRequest(
             module=binary.module,
             variant=Variant(settings, profile.digest),
@@ -370,32 +399,48 @@ async def finished_binary(binary: Binary, linked: LinkedProgram) -> BuiltBinary:
     return await verified_binary(binary, result.output_digest, result.metadata)
 
 
-@rule(desc="Link a Go program", level=LogLevel.DEBUG)
-async def link_program(request: LinkProgramRequest, toolchain: GoToolchain) -> LinkedProgram:
-    variant = request.variant
+def _compile_requests(
+    graph: PackageGraph, request: LinkProgramRequest, needed: Iterable[str]
+) -> list[CompileRequest]:
+    """The packages of the repository that a program has."""
+    return [
+        CompileRequest(
+            request.module,
+            request.variant,
+            p,
+            request.main_gcflags if p == request.main else (),
+            request.tests,
+            request.coverage and (p == request.main or is_variant(p)),
+        )
+        for p in needed
+        if p not in graph.std_groups and p not in graph.layered
+    ]
+
+
+async def _closure(request: LinkProgramRequest) -> tuple[PackageGraph, tuple[str, ...]]:
     modules = await Get(
         ModuleGraph, ModuleGraphRequest(request.module, request.tests, request.coverage)
     )
-    graph = modules.of(variant.settings)
-    needed = closure(graph.packages, [request.main, "runtime"])
-    local = [p for p in needed if p not in graph.std_groups and p not in graph.layered]
-    compiled = await MultiGet(
-        Get(
-            CompiledPackage,
-            CompileRequest(
-                request.module,
-                variant,
-                p,
-                request.main_gcflags if p == request.main else (),
-                request.tests,
-                request.coverage and (p == request.main or is_variant(p)),
-            ),
-        )
-        for p in local
+    graph = modules.of(request.variant.settings)
+    return graph, closure(graph.packages, [request.main, "runtime"])
+
+
+@rule(level=LogLevel.DEBUG)
+async def compile_program(request: LinkProgramRequest) -> CompiledProgram:
+    graph, needed = await _closure(request)
+    exports = await MultiGet(
+        Get(PackageExport, CompileRequest, r) for r in _compile_requests(graph, request, needed)
     )
-    failures = tuple(dict.fromkeys(f for c in compiled for f in c.failures))
-    if failures:
-        return LinkedProgram(failures)
+    return CompiledProgram(tuple(dict.fromkeys(f for e in exports for f in e.failures)))
+
+
+@rule(desc="Link a Go program", level=LogLevel.DEBUG)
+async def link_program(request: LinkProgramRequest, toolchain: GoToolchain) -> LinkedProgram:
+    variant = request.variant
+    graph, needed = await _closure(request)
+    requests = _compile_requests(graph, request, needed)
+    compiled = await MultiGet(Get(CompiledPackage, CompileRequest, r) for r in requests)
+    packages = {_package_mount(r.import_path): c.archive for r, c in zip(requests, compiled)}
     third_party = await _third_party(graph, request, needed)
     groups = std_groups_of(graph, needed)
     std = await MultiGet(
@@ -418,15 +463,15 @@ async def link_program(request: LinkProgramRequest, toolchain: GoToolchain) -> L
     files = await Get(
         Digest, CreateDigest([*plan_files(plan), FileContent("run.sh", plan_script(plan).encode())])
     )
-    inputs = await Get(Digest, MergeDigests((files, *(c.archive for c in compiled))))
     result = await Get(
         FallibleProcessResult,
         Process(
             RUN_SCRIPT,
             description=f"Link {request.what}",
-            input_digest=inputs,
+            input_digest=files,
             immutable_input_digests={
                 **toolchain_mounts(toolchain),
+                **packages,
                 **{archive_mount(g): layer.archives for g, layer in zip(groups, std)},
                 **third_party,
             },

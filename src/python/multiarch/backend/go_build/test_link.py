@@ -16,10 +16,10 @@ from multiarch.backend.go_build.compile import CompileFailure
 from multiarch.backend.go_build.graph import ModuleGraph, ModuleGraphRequest, PackageGraph
 from multiarch.backend.go_build.link import (
     BuiltBinary,
-    LinkedProgram,
     LinkProgramRequest,
     failed_binary,
     finished_binary,
+    linked_program,
     verified_binary,
 )
 from multiarch.backend.go_build.std import Variant
@@ -106,8 +106,7 @@ async def build_test(request: BuildTestRequest) -> BuiltTest:
         options = {"cgo": test.cgo.c.linkage, "kind": test.cgo.link_mode}
         metadata = built.result.metadata
         return BuiltTest(await verified_binary(test, built.digest, metadata, **options))
-    linked = await Get(
-        LinkedProgram,
+    linked = await linked_program(
         LinkProgramRequest(
             module=test.module,
             variant=Variant(test.settings),
