@@ -110,6 +110,30 @@ def test_the_binaries_are_those_of_go(repository: Repository, tmp_path: Path, ca
         assert built.read_bytes() == expected.read_bytes()
 
 
+def test_before_go_1_27_the_binaries_are_those_of_go_too(
+    repository: Repository, tmp_path: Path, cache: Path
+) -> None:
+    build = repository.write(
+        "older/BUILD",
+        'go_cross_test(name="calc", package="../calc", binary="calc.test")\n'
+        'go_cross_test(name="app", package="../cmd/app", binary="app.test",\n'
+        '    build_tags=["special"])\n',
+    )
+    platform, version = Platform.parse("linux/amd64"), "1.25.5"
+    names = [f"older:{name}#{platform}" for name in ("calc", "app")]
+    repository.pants(f"--go-toolchain-version={version}", "package", *names)
+    build.unlink()
+    for package, flags in (("calc", ()), ("cmd/app", ("-tags=special",))):
+        name = Path(package).name
+        subprocess.run(
+            [go_program(version), "test", "-c", "-trimpath", "-buildvcs=false",
+             "-ldflags=-buildid=", *flags, "-o", tmp_path / name, f"./{package}"],
+            cwd=repository.root, env=go_environment(platform, cache / version), check=True,
+        )  # fmt: skip
+        built = repository.root / "dist/older" / name / platform.path / f"{name}.test"
+        assert built.read_bytes() == (tmp_path / name).read_bytes(), name
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
