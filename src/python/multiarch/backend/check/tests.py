@@ -52,7 +52,7 @@ async def check_test(request: CheckTestRequest) -> CheckedTest:
     modules = await Get(ModuleGraph, ModuleGraphRequest(test.module, tests=True))
     graph = modules.of(test.settings)
     found = dict.fromkeys(test_failures(graph, test), "compile")
-    main = main_of_test(graph, test)
+    main = main_of_test(graph, test.package)
     clean = waiting = 0
     if main and not found and test.cgo is not None:
         found = await _check_cgo(test, main)

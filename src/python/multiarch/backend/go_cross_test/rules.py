@@ -137,7 +137,7 @@ async def infer_test_dependencies(
     test = await Get(GoTest, GoTestRequest(request.field_set.address))
     modules = await Get(ModuleGraph, ModuleGraphRequest(test.module, tests=True))
     graph = modules.of(test.settings)
-    main = main_of_test(graph, test)
+    main = main_of_test(graph, test.package)
     found = owners_of(graph, test.module, [main] if main else [], owners)
     if test.package in owners.tests:
         found.add(owners.tests[test.package])
