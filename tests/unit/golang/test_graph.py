@@ -73,6 +73,13 @@ def test_a_report_has_each_failure_once_with_its_platforms() -> None:
     assert text == "p [linux/amd64, linux/arm64]\n  x\nq [linux/amd64]\n  x\n  y"
 
 
+def test_a_file_at_the_root_of_the_repository_has_no_directory() -> None:
+    native = Package("m", "main", "", "local", cgo_files=("native.go",), pkg_config=("z",))
+    (off,) = problems({"m": native}, "m")
+    (asks,) = problems({"m": native}, "m", cgo=True)
+    assert (off.position, asks.position) == ("native.go", "native.go")
+
+
 def test_what_keeps_several_tests_from_running_is_said_by_the_first() -> None:
     failures = {
         "//:b#linux/amd64": [("p", "linux/amd64", "x"), ("q", "linux/amd64", "y")],
