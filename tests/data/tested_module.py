@@ -288,6 +288,8 @@ import "testing"
 
 func TestBroken(t *testing.T) { missing() }
 """
+# Does not compile, in a program and in what is tested.
+BROKEN_PROGRAM = "package calc\n\nvar _ = missing\n"
 
 
 def write(root: Path) -> None:

@@ -110,6 +110,30 @@ def test_the_binaries_are_those_of_go(repository: Repository, tmp_path: Path, ca
         assert built.read_bytes() == expected.read_bytes()
 
 
+def test_before_go_1_27_the_binaries_are_those_of_go_too(
+    repository: Repository, tmp_path: Path, cache: Path
+) -> None:
+    build = repository.write(
+        "older/BUILD",
+        'go_cross_test(name="calc", package="../calc", binary="calc.test")\n'
+        'go_cross_test(name="app", package="../cmd/app", binary="app.test",\n'
+        '    build_tags=["special"])\n',
+    )
+    platform, version = Platform.parse("linux/amd64"), "1.25.5"
+    names = [f"older:{name}#{platform}" for name in ("calc", "app")]
+    repository.pants(f"--go-toolchain-version={version}", "package", *names)
+    build.unlink()
+    for package, flags in (("calc", ()), ("cmd/app", ("-tags=special",))):
+        name = Path(package).name
+        subprocess.run(
+            [go_program(version), "test", "-c", "-trimpath", "-buildvcs=false",
+             "-ldflags=-buildid=", *flags, "-o", tmp_path / name, f"./{package}"],
+            cwd=repository.root, env=go_environment(platform, cache / version), check=True,
+        )  # fmt: skip
+        built = repository.root / "dist/older" / name / platform.path / f"{name}.test"
+        assert built.read_bytes() == (tmp_path / name).read_bytes(), name
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -132,15 +156,43 @@ def test_a_program_that_ends_early(repository: Repository, text: str, said: list
             checked = repository.pants("check", "::", check=False).stderr
             assert "tested/plain.test] does not compile on linux/amd64, linux/s390x:" in checked
             assert checked.count("undefined: missing") == 1
-            # Of calc and of the program: each package that its test changes, and the main package.
-            assert "linux/s390x  6 packages clean, 1 package failed, 1 package not reached" in (
+            # The program's three, and of the tests of calc and of the program: each package that a
+            # test changes, and the main package.
+            assert "linux/s390x  9 packages clean, 1 package failed, 1 package not reached" in (
                 checked
             )
     finally:
         file.unlink()
 
 
-def test_check_vets_test_files_and_leaves_other_files_to_the_binaries(
+def test_what_breaks_the_program_and_its_tests_is_said_once(repository: Repository) -> None:
+    # calc is in the program and in every test but plain's, and compiled anew for its own.
+    broken = repository.write("calc/broken_s390x.go", tested_module.BROKEN_PROGRAM)
+    try:
+        checked = repository.pants("check", "::", check=False)
+        assert checked.returncode == 1
+        assert "example.test/tested/calc does not compile on linux/s390x:\n" in checked.stderr
+        assert checked.stderr.count("calc/broken_s390x.go:3:9: undefined: missing") == 1
+        assert "does not compile on linux/amd64" not in checked.stderr
+        # One of the two tests says it for both.
+        run = repository.pants("test", "::", check=False)
+        assert run.returncode == 1
+        assert run.stderr.count("calc/broken_s390x.go:3:9: undefined: missing") == 1
+        for line in (
+            "Test Go - //:app-test#linux/s390x - failed (exit code 1).",
+            "example.test/tested/calc [linux/s390x]\n",
+            "Test Go - //:calc#linux/s390x - failed (exit code 1).",
+            "example.test/tested/calc does not compile: see //:app-test#linux/s390x.\n",
+            "✓ //:calc#linux/amd64 succeeded",
+        ):
+            assert line in run.stderr
+        alone = repository.pants("test", ":calc#linux/s390x", check=False).stderr
+        assert alone.count("calc/broken_s390x.go:3:9: undefined: missing") == 1
+    finally:
+        broken.unlink()
+
+
+def test_check_vets_test_files_and_says_of_other_files_what_it_says_of_the_program(
     repository: Repository,
 ) -> None:
     token = f"// {time.time()}"
@@ -249,7 +301,7 @@ def test_tests_with_c_run_on_each_platform(tmp_path: Path) -> None:
         assert (
             'Write cgo="static" or cgo="dynamic" in //:off, or leave the platform out.' in checked
         )
-        assert f"example.test/c/native.test is not clean for go vet {where}" in checked
+        assert f"native [example.test/c/native.test] is not clean for go vet {where}" in checked
         assert checked.count("native_test.go:11:38: (*testing.common).Logf format %d has arg") == 1
         file.write_text(tested_module.NATIVE[name])
         run = repository.pants("test", "--use-coverage", "--force", ":static")

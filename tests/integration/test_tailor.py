@@ -10,14 +10,28 @@ from tests.integration.scratch import Repository
 
 pytestmark = pytest.mark.integration
 
+TEST = 'package main\n\nimport "testing"\n\nfunc TestX(*testing.T) {}\n'
 FILES = {
     "go.mod": "module example.test/found\n\ngo 1.25\n",
     "cmd/hello/main.go": 'package main\n\nfunc main() { println("hello") }\n',
-    "cmd/hello/main_test.go": 'package main\n\nimport "testing"\n\nfunc TestX(*testing.T) {}\n',
+    "cmd/hello/main_test.go": TEST,
     "cmd/hello/Dockerfile": "FROM scratch\nCOPY app.conf /etc/\nCOPY bin/hello /hello\n",
     "cmd/hello/Dockerfile.full": "FROM debian:12\nCOPY bin/hello /hello\n",
     "cmd/hello/app.conf": "x = 1\n",
     "cmd/native/main.go": 'package main\n\nimport "C"\n\nfunc main() { println(C.int(1)) }\n',
+    "cmd/native/main_test.go": TEST,
+    "lib/native/native.go": 'package native\n\nimport "C"\n',
+    "lib/calls/calls.go": "package calls\n",
+    "lib/calls/calls_test.go": TEST.replace(
+        "package main", 'package calls\n\nimport _ "example.test/found/lib/native"'
+    ),
+    "lib/arm/arm.go": "package arm\n",
+    "lib/arm/arm_arm64.go": 'package arm\n\nimport _ "example.test/found/missing"\n',
+    "lib/arm/arm_test.go": TEST.replace("package main", "package arm"),
+    "lib/windows/windows.go": "//go:build windows\n\npackage windows\n",
+    "lib/windows/windows_test.go": TEST.replace(
+        "package main", "//go:build windows\n\npackage windows"
+    ),
     "cmd/service/main_windows.go": "package main\n\nfunc main() {}\n",
     "cmd/both/main_windows.go": "package main\n\nfunc main() {}\n",
     "cmd/both/main_arm64.go": "package main\n\nfunc main() {}\n",
@@ -43,6 +57,12 @@ def test_what_tailor_writes_builds_unedited(tmp_path: Path) -> None:
             'example.test/found/cmd/native uses cgo, and `cgo` is "off"'
         ) in said
         assert 'write go_cross_binary(name="native", cgo="static")' in said
+        assert (
+            "tailor: no target for the tests in lib/calls: lib/native/native.go: "
+            'example.test/found/lib/native uses cgo, and `cgo` is "off"; it is imported by'
+        ) in said
+        assert 'write go_cross_test(name="test", cgo="static")' in said
+        assert "tailor: no target for the tests in cmd/native: " in said
         assert "tailor: no target for the program in cmd/service: " in said
         assert (
             "tailor: no multiarch_image for cmd/hello/Dockerfile.full: it stands on debian:12, "
@@ -63,7 +83,15 @@ def test_what_tailor_writes_builds_unedited(tmp_path: Path) -> None:
             assert stanza in written
         both = (tmp_path / "cmd/both/BUILD").read_text()
         assert both == 'go_cross_binary(\n    platforms=[\n        "linux/arm64",\n    ],\n)\n'
-        assert not list((tmp_path / "cmd/native").glob("BUILD*"))
+        for directory in ("cmd/native", "lib/calls", "lib/native"):
+            assert not list((tmp_path / directory).glob("BUILD*"))
+        assert (tmp_path / "lib/arm/BUILD").read_text() == (
+            'go_cross_test(\n    name="test",\n    platforms=[\n        "linux/amd64",\n    ],\n)\n'
+        )
+        # Without tests on these platforms, there is nothing to fail.
+        assert (
+            tmp_path / "lib/windows/BUILD"
+        ).read_text() == 'go_cross_test(\n    name="test",\n)\n'
 
         repository.pants("package", "::")
         packaged = sorted(

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 
 import pytest
 from multiarch.core.golang.check_report import (
+    THIRD_PARTY,
     CheckedPlatform,
     CheckFailure,
-    of_test_files,
     render_check,
+    split_failure,
     split_layer_errors,
     split_vet,
 )
@@ -32,10 +33,10 @@ def test_a_failure_stands_once_with_its_platforms_chain_and_remedy() -> None:
         for p in (S390X, ARM)
     ]
     platforms = [
-        CheckedPlatform(AMD64, 2, 0, 0),
-        CheckedPlatform(AMD64, 1, 0, 0),
-        CheckedPlatform(ARM, 0, 1, 1),
-        CheckedPlatform(S390X, 1, 2, 0),
+        CheckedPlatform(AMD64, 2, 0),
+        CheckedPlatform(AMD64, 1, 0),
+        CheckedPlatform(ARM, 0, 1),
+        CheckedPlatform(S390X, 1, 0),
     ]
     support = Support(((S390X, SupportLevel.EXPERIMENTAL),))
     assert render_check(failures, platforms, support) == (
@@ -47,7 +48,7 @@ def test_a_failure_stands_once_with_its_platforms_chain_and_remedy() -> None:
         "\n"
         "linux/amd64   3 packages clean\n"
         "linux/arm/v7  1 package failed, 1 package not reached\n"
-        "linux/s390x   1 package clean, 2 packages failed, experimental"
+        "linux/s390x   1 package clean, 1 package failed, experimental"
     )
 
 
@@ -191,7 +192,29 @@ def test_std_is_vetted_without_unsafeptr() -> None:
     assert vet_command("vet", "c", Package("a", "a", "", "local")) == ("vet", "c")
 
 
-def test_of_what_vet_says_test_files_are_kept() -> None:
+def test_a_package_compiled_anew_for_a_test_fails_by_its_own_files_as_itself() -> None:
     text = "lib/a.go:1:2: one\n\tmore\nlib/a_test.go:3:4: two\n\tmore of two\nlib/b.go:5:6: three"
-    assert of_test_files(text) == "lib/a_test.go:3:4: two\n\tmore of two"
-    assert of_test_files("killed") == "killed"
+    assert split_failure("m/lib [m/lib.test]", text) == {
+        "m/lib": "lib/a.go:1:2: one\n\tmore\nlib/b.go:5:6: three",
+        "m/lib [m/lib.test]": "lib/a_test.go:3:4: two\n\tmore of two",
+    }
+    assert split_failure("m/lib [m/lib.test]", "killed") == {"m/lib [m/lib.test]": "killed"}
+    assert split_failure("m/lib", text) == {"m/lib": text}
+    layer = "# o/a\na.go:1: x\n# o/b\nb.go:1: y"
+    assert split_failure(THIRD_PARTY, layer) == {"o/a": "a.go:1: x", "o/b": "b.go:1: y"}
+    assert split_failure(THIRD_PARTY, "killed") == {THIRD_PARTY: "killed"}
+
+
+def test_what_programs_and_tests_meet_stands_once() -> None:
+    failures = [
+        CheckFailure("compile", "p", AMD64, "p.go:1: x\ntoo many errors", remedy="Do it."),
+        CheckFailure("compile", "p", AMD64, "p.go:1: x\np.go:2: y\ntoo many errors"),
+        CheckFailure("vet", "p", AMD64, "p.go:3: z"),
+    ]
+    counts = [CheckedPlatform(AMD64, 1, 0), CheckedPlatform(AMD64, 1, 1)]
+    assert render_check(failures, counts, Support()) == (
+        "p does not compile on linux/amd64:\n  p.go:1: x\n  too many errors\n  p.go:2: y\n"
+        "  What to do: Do it.\n\n"
+        "p is not clean for go vet on linux/amd64:\n  p.go:3: z\n\n"
+        "linux/amd64  2 packages clean, 1 package failed, 1 package not reached"
+    )

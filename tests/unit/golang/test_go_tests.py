@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 from multiarch.core.golang.packages import ListError, Package
+from multiarch.core.golang.settings import BuildSettings
 from multiarch.core.golang.std import (
     GROUPS,
     TEST_GROUP,
@@ -17,6 +18,7 @@ from multiarch.core.golang.std import (
 from multiarch.core.golang.test_output import binary_flags, junit_xml, parse, readable
 from multiarch.core.golang.test_packages import (
     as_compiled,
+    build_info_subject,
     file_stem,
     files_for_tests,
     generated_main,
@@ -26,6 +28,7 @@ from multiarch.core.golang.test_packages import (
     plain_path,
     trim_flags,
 )
+from multiarch.core.platforms import Platform
 
 
 def package(path: str, name: str = "p", **more: object) -> Package:
@@ -51,6 +54,32 @@ def test_a_variant_is_a_package_of_its_plain_path_to_the_compiler() -> None:
 def test_a_program_under_test_is_a_library_and_a_generated_main_is_not() -> None:
     assert as_compiled(package("a/p [a/p.test]", "main")).name == "library"
     assert as_compiled(package("a/p.test", "main", imports=("a/p [a/p.test]",))).name == "main"
+
+
+@pytest.mark.parametrize(
+    ("version", "name", "godebug", "expected"),
+    [
+        ("go1.27.3", "main", "", ("a/p.test", ("o/q", "a/p", "o/t", "a/p.test"))),
+        ("go1.26.6", "p", "", ("a/p.test", ())),
+        ("go1.25.5", "main", "", ("a/p", ("o/q", "a/p"))),
+        ("go1.25.5", "main", "x=1", ("a/p.test", ())),
+    ],
+    ids=["all", "library", "program", "directive"],
+)
+def test_build_info_of_tests_by_version_of_go(
+    version: str, name: str, godebug: str, expected: tuple[str, tuple[str, ...]]
+) -> None:
+    packages = {
+        p.import_path: p
+        for p in (
+            package("o/q"),
+            package("o/t"),
+            package("a/p", name, imports=("o/q",)),
+            package("a/p.test", "main", imports=("a/p", "o/t"), default_godebug=godebug),
+        )
+    }
+    settings = BuildSettings(Platform.parse("linux/amd64"), version)
+    assert build_info_subject(packages, "a/p.test", settings) == expected
 
 
 def test_a_package_of_other_platforms_has_nothing_to_test() -> None:

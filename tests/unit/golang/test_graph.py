@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from multiarch.core.golang.failures import report
+from multiarch.core.golang.failures import report, shared_report
 from multiarch.core.golang.modfile import local_directories, requires_modules
 from multiarch.core.golang.ownership import owners
 from multiarch.core.golang.packages import (
@@ -71,6 +71,24 @@ def test_a_report_has_each_failure_once_with_its_platforms() -> None:
          ("q", "linux/amd64", "x\ny")]
     )  # fmt: skip
     assert text == "p [linux/amd64, linux/arm64]\n  x\nq [linux/amd64]\n  x\n  y"
+
+
+def test_a_file_at_the_root_of_the_repository_has_no_directory() -> None:
+    native = Package("m", "main", "", "local", cgo_files=("native.go",), pkg_config=("z",))
+    (off,) = problems({"m": native}, "m")
+    (asks,) = problems({"m": native}, "m", cgo=True)
+    assert (off.position, asks.position) == ("native.go", "native.go")
+
+
+def test_what_keeps_several_tests_from_running_is_said_by_the_first() -> None:
+    failures = {
+        "//:b#linux/amd64": [("p", "linux/amd64", "x"), ("q", "linux/amd64", "y")],
+        "//:a#linux/s390x": [("p", "linux/s390x", "x")],
+    }
+    assert shared_report(failures, "//:a#linux/s390x") == "p [linux/amd64, linux/s390x]\n  x"
+    assert shared_report(failures, "//:b#linux/amd64") == (
+        "q [linux/amd64]\n  y\np does not compile: see //:a#linux/s390x."
+    )
 
 
 def test_every_file_has_one_owner() -> None:

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from pants.core.goals.check import CheckRequest, CheckResult, CheckResults
 from pants.engine.engine_aware import EngineAwareParameter
-from pants.engine.fs import Digest, DigestContents
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import FieldSet
 from pants.engine.unions import UnionRule
 from pants.util.logging import LogLevel
 
 from multiarch.backend.check import tests, vet
+from multiarch.backend.check.failures import explained
+from multiarch.backend.check.tests import CheckedTest, CheckTestRequest
 from multiarch.backend.check.vet import VetRequest, VettedPackage
 from multiarch.backend.go_build.binaries import GoBinary, GoBinaryRequest
 from multiarch.backend.go_build.cgo import CgoCheck, CgoCheckRequest
-from multiarch.backend.go_build.compile import (
-    CompileFailure,
-    CompileRequest,
-    PackageSources,
-    PackageSourcesRequest,
-    ThirdPartyRequest,
-)
+from multiarch.backend.go_build.compile import CompileFailure, CompileRequest
 from multiarch.backend.go_build.graph import ModuleGraph, ModuleGraphRequest, PackageGraph
 from multiarch.backend.go_build.link import (
     Profile,
@@ -31,9 +26,11 @@ from multiarch.backend.go_build.link import (
     list_failures,
     main_package,
 )
-from multiarch.backend.go_build.std import PGO_FILE, Layer, Variant
+from multiarch.backend.go_build.std import PGO_FILE, Variant
+from multiarch.backend.go_build.tests import GoTest, GoTestRequest
 from multiarch.backend.go_cross_binary.rules import deactivated
-from multiarch.backend.go_cross_binary.target_types import GoBinaryPlatformField
+from multiarch.backend.go_cross_binary.target_types import GoPlatformField
+from multiarch.backend.go_cross_test.target_types import GoTestPlatformField
 from multiarch.backend.platforms import SupportToday
 from multiarch.backend.summary import NoticesRequest, Said
 from multiarch.core.golang.cgo import CgoOptions
@@ -44,8 +41,7 @@ from multiarch.core.golang.check_report import (
     split_layer_errors,
     split_vet,
 )
-from multiarch.core.golang.packages import closure, import_chain
-from multiarch.core.golang.remedies import remedy
+from multiarch.core.golang.packages import closure
 from multiarch.core.platforms import Platform
 from multiarch.core.report import ReportCell
 from multiarch.core.summary import Notice
@@ -53,15 +49,15 @@ from multiarch.core.summary import Notice
 
 @dataclass(frozen=True)
 class GoCheckFieldSet(FieldSet):
-    """Binaries are checked, platform by platform."""
+    """Binaries and tests are checked, platform by platform."""
 
-    required_fields = (GoBinaryPlatformField,)
+    required_fields = (GoPlatformField,)
 
-    platform: GoBinaryPlatformField
+    platform: GoPlatformField
 
 
 class GoCheckRequest(CheckRequest):
-    """Compile and vet the packages of binaries."""
+    """Compile and vet the packages of binaries and tests: one report says each failure once."""
 
     field_set_type = GoCheckFieldSet
     tool_name = "multiarch-go"
@@ -89,46 +85,6 @@ class CheckedVariant:
     failures: tuple[CheckFailure, ...]
 
 
-async def _ignored_texts(module: str, graph: PackageGraph, path: str) -> dict[str, str]:
-    """The files of a package that build constraints leave out, with their texts."""
-    package = graph.packages.get(path)
-    if package is None or not package.ignored_go_files:
-        return {}
-    base = f"{package.dir}/" if package.dir else ""
-    files = tuple(f"{base}{name}" for name in package.ignored_go_files)
-    sources = await Get(PackageSources, PackageSourcesRequest(module, files))
-    contents = await Get(DigestContents, Digest, sources.digest)
-    return {file.path: file.content.decode(errors="replace") for file in contents}
-
-
-def _chain(graph: PackageGraph, mains: Iterable[str], path: str) -> tuple[str, ...]:
-    """How a program comes to a third-party package."""
-    if path not in graph.packages or graph.packages[path].kind != "third-party":
-        return ()
-    chains = (import_chain(graph.packages, main, path) for main in mains)
-    return next((chain for chain in chains if chain), ())
-
-
-async def _explained(
-    module: str, graph: PackageGraph, mains: Iterable[str], found: Mapping[CompileFailure, str]
-) -> tuple[CheckFailure, ...]:
-    """Failures by their step, with the imports that lead there and a remedy."""
-    failures = []
-    for failure, step in found.items():
-        ignored = await _ignored_texts(module, graph, failure.import_path)
-        failures.append(
-            CheckFailure(
-                step,
-                failure.import_path,
-                Platform.parse(failure.platform),
-                failure.message,
-                _chain(graph, mains, failure.import_path),
-                remedy(failure.message, ignored) if step == "compile" else "",
-            )
-        )
-    return tuple(failures)
-
-
 async def _check_cgo(
     request: CheckVariantRequest,
     options: CgoOptions,
@@ -152,13 +108,13 @@ async def _check_cgo(
             for path, message in messages.items():
                 what = path or "a package with cgo"
                 found[CompileFailure(what, str(settings.platform), message)] = step
-    failures = await _explained(request.module, graph, mains, found)
+    failures = await explained(request.module, graph, mains, found)
     failed = {f.import_path for f in failures}
     # Where something does not compile, nothing is vetted.
     compiles = "compile" not in found.values()
     clean = sum(1 for p in own if p not in failed) if compiles else 0
     waiting = 0 if compiles else sum(1 for p in own if p not in failed)
-    counts = CheckedPlatform(settings.platform, clean, len(failed), waiting)
+    counts = CheckedPlatform(settings.platform, clean, waiting)
     return CheckedVariant(counts, failures)
 
 
@@ -181,12 +137,6 @@ async def check_variant(request: CheckVariantRequest) -> CheckedVariant:
     needed = closure(graph.packages, mains)
     own = [p for p in needed if p not in graph.std_groups and p not in graph.layered]
     unreached = 0
-    if any(p in graph.layered for p in needed):
-        layer = await Get(Layer, ThirdPartyRequest(module, variant))
-        for path, message in split_layer_errors(layer.errors).items():
-            found[CompileFailure(path or "third-party packages", str(platform), message)] = (
-                "compile"
-            )
     vetted = await MultiGet(
         Get(VettedPackage, VetRequest(CompileRequest(module, variant, p, mains.get(p, ()))))
         for p in own
@@ -195,13 +145,46 @@ async def check_variant(request: CheckVariantRequest) -> CheckedVariant:
         if one.complaint and not one.failures:
             found[CompileFailure(path, str(platform), one.complaint)] = "vet"
         unreached += bool(one.failures) and all(f.import_path != path for f in one.failures)
-        # The layer's errors stand above, package by package.
-        compiles = (f for f in one.failures if f.import_path != "third-party packages")
-        found.update(dict.fromkeys(compiles, "compile"))
-    failures = await _explained(module, graph, mains, found)
-    failed = len({f.import_path for f in failures})
+        found.update(dict.fromkeys(one.failures, "compile"))
+    failures = await explained(module, graph, mains, found)
     clean = sum(1 for one in vetted if not one.failures and not one.complaint)
-    return CheckedVariant(CheckedPlatform(platform, clean, failed, unreached), failures)
+    return CheckedVariant(CheckedPlatform(platform, clean, unreached), failures)
+
+
+@dataclass(frozen=True)
+class CheckBinariesRequest:
+    """Binaries to check, each package of theirs once."""
+
+    binaries: tuple[GoBinary, ...]
+
+
+@dataclass(frozen=True)
+class CheckedBinaries:
+    """What is wrong with their packages: module by module, on each platform."""
+
+    of_modules: tuple[tuple[str, CheckedVariant], ...]
+
+
+@rule(level=LogLevel.DEBUG)
+async def check_binaries(request: CheckBinariesRequest) -> CheckedBinaries:
+    profiles = await MultiGet(Get(Profile, ProfileRequest(b.main)) for b in request.binaries)
+    groups: dict[tuple[str, Variant, CgoOptions | None], list[GoBinary]] = {}
+    for binary, profile in zip(request.binaries, profiles):
+        settings = replace(binary.settings, pgo=PGO_FILE if profile.digest else None)
+        key = (binary.module, Variant(settings, profile.digest), binary.cgo)
+        groups.setdefault(key, []).append(binary)
+    checked = await MultiGet(
+        Get(CheckedVariant, CheckVariantRequest(module, variant, tuple(members), cgo))
+        for (module, variant, cgo), members in groups.items()
+    )
+    return CheckedBinaries(tuple(zip((module for module, *_ in groups), checked)))
+
+
+def _cell(what: str, counts: CheckedPlatform, failures: Iterable[CheckFailure]) -> ReportCell:
+    """What the page about the run says of a module or a test on one platform."""
+    log = "\n\n".join(f"{f.import_path}:\n{f.message}" for f in failures)
+    state = "failed" if log else "passed"
+    return ReportCell("check", what, str(counts.platform), state, log=log)
 
 
 @rule(desc="Check Go on every platform", level=LogLevel.DEBUG)
@@ -214,34 +197,30 @@ async def check_go(request: GoCheckRequest, today: SupportToday) -> CheckResults
         notices = deactivated(support, field_set.address, platform)
         skipped += notices
         if not notices:
-            wanted.append(field_set.address)
+            wanted.append(field_set)
     if not wanted:
         await Get(Said, NoticesRequest(request.tool_name, tuple(skipped)))
         return CheckResults([], checker_name=request.tool_name)
-    binaries = await MultiGet(Get(GoBinary, GoBinaryRequest(a)) for a in wanted)
-    profiles = await MultiGet(Get(Profile, ProfileRequest(b.main)) for b in binaries)
-    groups: dict[tuple[str, Variant, CgoOptions | None], list[GoBinary]] = {}
-    for binary, profile in zip(binaries, profiles):
-        settings = replace(binary.settings, pgo=PGO_FILE if profile.digest else None)
-        key = (binary.module, Variant(settings, profile.digest), binary.cgo)
-        groups.setdefault(key, []).append(binary)
-    checked = await MultiGet(
-        Get(CheckedVariant, CheckVariantRequest(module, variant, tuple(members), cgo))
-        for (module, variant, cgo), members in groups.items()
+    are_tests = [isinstance(field_set.platform, GoTestPlatformField) for field_set in wanted]
+    binaries = await MultiGet(
+        Get(GoBinary, GoBinaryRequest(f.address))
+        for f, is_test in zip(wanted, are_tests)
+        if not is_test
     )
-    failures = [f for one in checked for f in one.failures]
-    text = render_check(failures, [one.counts for one in checked], support)
-    cells = [
-        ReportCell(
-            "check",
-            module or ".",
-            str(one.counts.platform),
-            "failed" if one.failures else "passed",
-            log="\n\n".join(f"{f.import_path}:\n{f.message}" for f in one.failures),
-        )
-        for (module, *_), one in zip(groups, checked)
+    all_tests = await MultiGet(
+        Get(GoTest, GoTestRequest(f.address)) for f, is_test in zip(wanted, are_tests) if is_test
+    )
+    of_binaries = await Get(CheckedBinaries, CheckBinariesRequest(binaries))
+    of_tests = await MultiGet(Get(CheckedTest, CheckTestRequest(test)) for test in all_tests)
+    checked = [(module or ".", one.counts, one.failures) for module, one in of_binaries.of_modules]
+    checked += [
+        (str(test.address.maybe_convert_to_target_generator()), one.counts, one.failures)
+        for test, one in zip(all_tests, of_tests)
     ]
-    await Get(Said, NoticesRequest(request.tool_name, tuple(skipped), tuple(cells)))
+    cells = tuple(_cell(*one) for one in checked)
+    await Get(Said, NoticesRequest(request.tool_name, tuple(skipped), cells))
+    failures = [f for *_, found in checked for f in found]
+    text = render_check(failures, [counts for _, counts, _ in checked], support)
     fatal = any(support.fails_on(f.platform) for f in failures)
     return CheckResults(
         [CheckResult(exit_code=int(fatal), stdout=text, stderr="")], checker_name=request.tool_name

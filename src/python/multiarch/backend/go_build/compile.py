@@ -45,6 +45,7 @@ from multiarch.backend.go_module.files import (
 )
 from multiarch.backend.go_toolchain import GoToolchain, toolchain_mounts
 from multiarch.backend.sandbox import CACHE_ANSWER_MILLIS, SHELL_PATH, ToolProcess, request_json
+from multiarch.core.golang.check_report import THIRD_PARTY
 from multiarch.core.golang.compile import CWD, Outputs, Plan, compile_plan
 from multiarch.core.golang.coverage import COVER, instrumented, is_instrumented
 from multiarch.core.golang.packages import Package, closure, package_to_json
@@ -319,7 +320,7 @@ async def compile_package(request: CompileRequest, toolchain: GoToolchain) -> Co
     if layered:
         layer = await Get(Layer, ThirdPartyRequest(request.module, request.variant, request.tests))
         if layer.errors:
-            failure = CompileFailure("third-party packages", str(settings.platform), layer.errors)
+            failure = CompileFailure(THIRD_PARTY, str(settings.platform), layer.errors)
             return CompiledPackage(EMPTY_DIGEST, EMPTY_DIGEST, (failure,))
         subset = await Get(
             Digest, DigestSubset(layer.exports, PathGlobs([f"{i}.x" for i in layered]))

@@ -64,7 +64,7 @@ from multiarch.backend.sandbox import (
 from multiarch.backend.version import stamps_in
 from multiarch.core.golang.link import LinkRequest, link_plan
 from multiarch.core.golang.packages import Package, closure, problems
-from multiarch.core.golang.test_packages import as_compiled, file_stem, is_variant, plain_path
+from multiarch.core.golang.test_packages import build_info_subject, file_stem, is_variant, plain_path
 from multiarch.core.platforms import Platform
 from multiarch.core.stamps import fill
 
@@ -446,10 +446,13 @@ async def link_program(request: LinkProgramRequest, toolchain: GoToolchain) -> L
     std = await MultiGet(
         Get(Layer, StdLayerRequest(std_variant(variant), group)) for group in groups
     )
+    info_path, described = request.main, needed
+    if request.tests:
+        info_path, described = build_info_subject(graph.packages, request.main, variant.settings)
     plan = link_plan(
         LinkRequest(
             main=graph.packages[request.main],
-            packages=[as_compiled(graph.packages[p]) for p in needed],
+            packages=[graph.packages[p] for p in described],
             archives={plain_path(p): _archive(graph, p) for p in needed},
             output=request.file,
             ldflags=request.ldflags,
@@ -457,6 +460,7 @@ async def link_program(request: LinkProgramRequest, toolchain: GoToolchain) -> L
             gcflags_text=request.gcflags_text,
             pgo_name="default.pgo" if variant.profile else "",
             coverage=request.coverage,
+            info_path=info_path,
         ),
         variant.settings,
     )

@@ -50,11 +50,24 @@ class BuiltTest:
     binary: BuiltBinary | None
 
 
-def main_of_test(graph: PackageGraph, test: GoTest) -> str:
-    """The import path of the generated main package; the empty string without tests."""
-    tested = package_under_test(graph.packages, test.package)
+def main_of_test(graph: PackageGraph, package: str) -> str:
+    """The import path of the main package generated for a directory's tests; "" without tests."""
+    tested = package_under_test(graph.packages, package)
     main = f"{tested.import_path}.test" if tested else ""
     return main if main in graph.test_mains else ""
+
+
+def problems_of_test(
+    graph: PackageGraph, package: str, *, cgo: bool = False, sysroot: bool = False
+) -> tuple[ListError, ...]:
+    """What `go list` found wrong with what the tests in a directory need, if there are any."""
+    tested = package_under_test(graph.packages, package)
+    main = main_of_test(graph, package)
+    if tested is None or (not main and is_left_out(tested)):
+        return ()
+    if not main:
+        return tested.errors
+    return problems(graph.packages, main, cgo=cgo, sysroot=sysroot)
 
 
 def test_failures(graph: PackageGraph, test: GoTest) -> tuple[CompileFailure, ...]:
@@ -68,14 +81,9 @@ def test_failures(graph: PackageGraph, test: GoTest) -> tuple[CompileFailure, ..
             "relative to the BUILD file."
         )
         return (CompileFailure(str(test.address), platform, message),)
-    main = main_of_test(graph, test)
-    if not main and is_left_out(tested):
-        return ()
-    root = main or tested.import_path
-    found = tested.errors
-    if root != tested.import_path:
-        sysroot = test.cgo is not None and bool(test.cgo.c.sysroot)
-        found = problems(graph.packages, root, cgo=test.cgo is not None, sysroot=sysroot)
+    sysroot = test.cgo is not None and bool(test.cgo.c.sysroot)
+    found = problems_of_test(graph, test.package, cgo=test.cgo is not None, sysroot=sysroot)
+    root = main_of_test(graph, test.package) or tested.import_path
     return tuple(CompileFailure(root, platform, f"{e}{_advice(test, e)}") for e in found)
 
 
@@ -96,7 +104,7 @@ async def build_test(request: BuildTestRequest) -> BuiltTest:
     graph = modules.of(test.settings)
     if failures := test_failures(graph, test):
         return BuiltTest(BuiltBinary(test, EMPTY_DIGEST, failures=failures))
-    main = main_of_test(graph, test)
+    main = main_of_test(graph, test.package)
     if not main:
         return BuiltTest(None)
     if test.cgo is not None:

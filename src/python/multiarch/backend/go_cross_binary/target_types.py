@@ -167,7 +167,15 @@ class GoBinaryDependenciesField(Dependencies):
     """Dependencies of one platform's binary, found by `go list`."""
 
 
-class GoBinaryPlatformField(BinaryPlatformField):
+class GoPlatformField(StringField):
+    """The platform of a generated target of Go, a binary or a test."""
+
+    alias = "platform"
+    required = True
+    help = "The platform of this target."
+
+
+class GoBinaryPlatformField(GoPlatformField, BinaryPlatformField):
     """The platform of a generated target."""
 
     help = "The platform of this binary; set by `go_cross_binary`."

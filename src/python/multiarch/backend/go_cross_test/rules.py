@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from pants.base.specs import Specs
+from pants.build_graph.address import Address
 from pants.core.goals.package import BuiltPackage, PackageFieldSet
 from pants.core.goals.test import (
     TestExtraEnv,
@@ -37,6 +39,7 @@ from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import (
     DependenciesRequest,
     FieldSet,
+    FilteredTargets,
     GeneratedTargets,
     GenerateTargetsRequest,
     InferDependenciesRequest,
@@ -46,10 +49,13 @@ from pants.engine.target import (
     Targets,
 )
 from pants.engine.unions import UnionMembership, UnionRule
+from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
 
+from multiarch.backend.command_line import CommandLine
 from multiarch.backend.go_build.compile import CompileFailure
 from multiarch.backend.go_build.graph import ModuleGraph, ModuleGraphRequest
+from multiarch.backend.go_build.link import BuiltBinary
 from multiarch.backend.go_build.test_link import BuildTestRequest, BuiltTest, main_of_test
 from multiarch.backend.go_build.tests import GoTest, GoTestRequest
 from multiarch.backend.go_cross_binary.rules import (
@@ -79,11 +85,13 @@ from multiarch.backend.platforms import PlatformMatrix, SupportToday
 from multiarch.backend.sandbox import SHELL_PATH, ToolProcess, request_json
 from multiarch.backend.subsystems.multiarch_go_test import MultiarchGoTestSubsystem
 from multiarch.backend.summary import NoticesRequest, Said, tested_cell
-from multiarch.core.golang.failures import report
+from multiarch.core.golang.check_report import split_failure
+from multiarch.core.golang.failures import shared_report
 from multiarch.core.golang.test_output import binary_flags
 from multiarch.core.golang.test_packages import files_for_tests
 from multiarch.core.platforms import Platform
 from multiarch.core.summary import Notice
+from multiarch.core.support import Support
 from multiarch.tools.engines.host import MISSING_EXIT_CODE
 
 # Seconds; what `go test` has.
@@ -129,7 +137,7 @@ async def infer_test_dependencies(
     test = await Get(GoTest, GoTestRequest(request.field_set.address))
     modules = await Get(ModuleGraph, ModuleGraphRequest(test.module, tests=True))
     graph = modules.of(test.settings)
-    main = main_of_test(graph, test)
+    main = main_of_test(graph, test.package)
     found = owners_of(graph, test.module, [main] if main else [], owners)
     if test.package in owners.tests:
         found.add(owners.tests[test.package])
@@ -282,9 +290,83 @@ async def run_test(
     return RanTest(await Get(FallibleProcessResult, Process, process))
 
 
-def _not_run(failures: Iterable[CompileFailure]) -> str:
-    rows = [(f.import_path, f.platform, f.message) for f in failures]
-    return "Go packages do not build:\n" + report(rows) + "\n"
+@dataclass(frozen=True)
+class RequestedTests:
+    """The tests that the command line names; asked for only when something fails."""
+
+    __test__ = False
+
+    addresses: tuple[Address, ...]
+
+
+@rule(level=LogLevel.DEBUG)
+async def requested_tests(command_line: CommandLine) -> RequestedTests:
+    targets = await Get(FilteredTargets, Specs, command_line.specs)
+    return RequestedTests(tuple(t.address for t in targets if t.has_field(GoTestPlatformField)))
+
+
+@dataclass(frozen=True)
+class TestFailuresRequest:
+    """Tests of one run, of which some do not build."""
+
+    __test__ = False
+
+    addresses: tuple[Address, ...]
+    coverage: bool
+
+
+@dataclass(frozen=True)
+class TestFailures:
+    """Of each test that does not build: its address, and what fails where with which message."""
+
+    __test__ = False
+
+    rows: FrozenDict[str, tuple[tuple[str, str, str], ...]]
+
+
+def _rows(failures: Iterable[CompileFailure]) -> tuple[tuple[str, str, str], ...]:
+    """Failures by package: what several tests compile anew fails in all of them."""
+    return tuple(
+        (path, failure.platform, message)
+        for failure in failures
+        for path, message in split_failure(failure.import_path, failure.message).items()
+    )
+
+
+@rule(level=LogLevel.DEBUG)
+async def find_test_failures(request: TestFailuresRequest) -> TestFailures:
+    tests = await MultiGet(Get(GoTest, GoTestRequest(a)) for a in request.addresses)
+    built = await MultiGet(
+        Get(BuiltTest, BuildTestRequest(test, request.coverage)) for test in tests
+    )
+    return TestFailures(
+        FrozenDict(
+            {
+                str(test.address): _rows(one.binary.failures)
+                for test, one in zip(tests, built)
+                if one.binary is not None and one.binary.failures
+            }
+        )
+    )
+
+
+async def _not_run(built: BuiltBinary, options: TestSubsystem, support: Support) -> str:
+    """Say why a test is not run, and what fails for others, too, only once; a helper of rules."""
+    binary = built.binary
+    failures: dict[str, tuple[tuple[str, str, str], ...]] = {}
+    # Of other shards, and of experimental platforms, nothing can be seen here.
+    if not options.shard and support.fails_on(binary.platform):
+        requested = await Get(RequestedTests)
+        tests = await MultiGet(Get(GoTest, GoTestRequest(a)) for a in requested.addresses)
+        shown = tuple(
+            test.address
+            for test in tests
+            if support.fails_on(test.platform) and support.deactivation(test.platform) is None
+        )
+        found = await Get(TestFailures, TestFailuresRequest(shown, options.use_coverage))
+        failures = dict(found.rows)
+    failures.setdefault(str(binary.address), _rows(built.failures))
+    return f"Go packages do not build:\n{shared_report(failures, str(binary.address))}\n"
 
 
 async def _renamed(report: bytes, name: str) -> Snapshot:
@@ -312,8 +394,10 @@ async def test_go(
     if built is None:
         return nothing
     result = reports = covered = None
-    text, is_failed = _not_run(built.failures), True
-    if not built.failures:
+    text, is_failed = "", True
+    if built.failures:
+        text = await _not_run(built, options, support)
+    else:
         ran = await Get(RanTest, RunTestRequest(test, built.digest, field_set))
         result = ran.result
         text, is_failed = result.stdout.decode(errors="replace"), result.exit_code != 0

@@ -23,6 +23,7 @@ from multiarch.backend.go_cross_binary.target_types import (
     BuildTagsField,
     CgoField,
     ExcludeField,
+    GoPlatformField,
     PlatformOverridesField,
     PlatformsField,
     RaceField,
@@ -110,11 +111,9 @@ class GoTestSourcesField(MultipleSourcesField):
     help = "Left empty."
 
 
-class GoTestPlatformField(StringField):
+class GoTestPlatformField(GoPlatformField):
     """The platform of a generated target."""
 
-    alias = "platform"
-    required = True
     help = "The platform of these tests; set by `go_cross_test`."
 
 

@@ -81,6 +81,22 @@ class Programs:
     names: tuple[tuple[str, str], ...]
 
 
+@dataclass(frozen=True)
+class TestsRequest:
+    """Look for packages in these directories whose tests have no target."""
+
+    __test__ = False
+
+    dirs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Tests:
+    """Targets to write for them."""
+
+    putative: tuple[PutativeTarget, ...]
+
+
 def is_candidate(path: str, *, tests: bool = False) -> bool:
     """Whether Go itself would look at the file: not below vendor, testdata, `_x` or `.x`."""
     parts = path.split("/")
@@ -174,33 +190,93 @@ async def find_programs(
             if builds:
                 putative.append(_program(main, asked, builds, chosen[main]))
             else:
-                _say_why_not(main, answer.reasons[main])
+                name = posixpath.basename(main) or "main"
+                target = f'go_cross_binary(name="{name}"'
+                _say_why_not("program", main, target, answer.reasons[main])
         if answer.problem:
             logger.warning("tailor: whether these programs build is not known: %s", answer.problem)
     names = [(t.address.target_name, t.address.spec_path) for t in known.values()]
     return Programs(tuple(putative), (*names, *((p.name, p.path) for p in putative)))
 
 
-def _say_why_not(main: str, reason: str) -> None:
-    """A program that builds on none of its platforms gets no target, but a word."""
+def _say_why_not(what: str, directory: str, target: str, reason: str) -> None:
+    """What builds on none of its platforms gets no target, but a word."""
     advice = ""
     if "uses cgo" in reason:
-        name = posixpath.basename(main) or "main"
         advice = (
-            f'\nIt needs a C compiler: write go_cross_binary(name="{name}", cgo="static"), or '
-            'cgo="dynamic" (docs/how-to.md, "Build with C code").'
+            f'\nIt needs a C compiler: write {target}, cgo="static"), or cgo="dynamic" '
+            '(docs/how-to.md, "Build with C code").'
         )
-    logger.warning("tailor: no target for the program in %s: %s%s", main or ".", reason, advice)
+    logger.warning(
+        "tailor: no target for the %s in %s: %s%s", what, directory or ".", reason, advice
+    )
+
+
+@rule(desc="Find Go tests without a target", level=LogLevel.DEBUG)
+async def find_tests(
+    request: TestsRequest, targets: AllTargets, modules: GoModules, platforms: PlatformMatrix
+) -> Tests:
+    globs = PutativeGoTargetsRequest(request.dirs)
+    found, sources = await MultiGet(
+        Get(Paths, PathGlobs, globs.path_globs("go.mod")),
+        Get(Paths, PathGlobs, globs.path_globs("*_test.go")),
+    )
+    owners = GoModules(
+        modules.directories | {posixpath.dirname(f) for f in found.files if is_candidate(f)}
+    )
+    known = {
+        posixpath.normpath(posixpath.join(t.address.spec_path, t[GoTestPackageField].value or "."))
+        for t in targets
+        if t.has_field(GoTestPackageField)
+    }
+    try:
+        default = platforms.expand(None, (), where="[multiarch].default_platforms")
+    except PlatformError as error:
+        logger.warning("tailor: no tests: %s", error)
+        return Tests(())
+    wanted: dict[str, list[str]] = {}
+    for package in sorted(
+        {posixpath.dirname(f) for f in sources.files if is_candidate(f, tests=True)}
+    ):
+        module = owners.owner(package)
+        if (package or ".") not in known and module is not None:
+            wanted.setdefault(module, []).append(package)
+    answers = await MultiGet(
+        Get(
+            Candidates, CandidatesRequest(module, tuple((p, default) for p in packages), tests=True)
+        )
+        for module, packages in wanted.items()
+    )
+    putative = []
+    for answer, packages in zip(answers, wanted.values()):
+        for package in packages:
+            builds = default if answer.problem else answer.builds[package]
+            if not builds:
+                target = 'go_cross_test(name="test"'
+                _say_why_not("tests", package, target, answer.reasons[package])
+                continue
+            putative.append(
+                PutativeTarget.for_target_type(
+                    GoCrossTestTarget,
+                    path=package,
+                    name="test",
+                    triggering_sources=(),
+                    kwargs={} if builds == default else {"platforms": tuple(map(str, builds))},
+                )
+            )
+        if answer.problem:
+            logger.warning("tailor: whether these tests build is not known: %s", answer.problem)
+    return Tests(tuple(putative))
 
 
 @rule(desc="Find Go modules, programs and tests without a target", level=LogLevel.DEBUG)
 async def find_putative_go_targets(
-    request: PutativeGoTargetsRequest, targets: AllTargets, modules: GoModules
+    request: PutativeGoTargetsRequest, modules: GoModules
 ) -> PutativeTargets:
-    found, tests, programs = await MultiGet(
+    found, programs, tests = await MultiGet(
         Get(Paths, PathGlobs, request.path_globs("go.mod")),
-        Get(Paths, PathGlobs, request.path_globs("*_test.go")),
         Get(Programs, ProgramsRequest(request.dirs)),
+        Get(Tests, TestsRequest(request.dirs)),
     )
     directories = {posixpath.dirname(f) for f in found.files if is_candidate(f)}
     putative = [
@@ -209,22 +285,7 @@ async def find_putative_go_targets(
         )
         for directory in sorted(directories - modules.directories)
     ]
-    putative += programs.putative
-    tested = {
-        posixpath.normpath(posixpath.join(t.address.spec_path, t[GoTestPackageField].value or "."))
-        for t in targets
-        if t.has_field(GoTestPackageField)
-    }
-    reachable = GoModules(modules.directories | directories)
-    packages = {posixpath.dirname(f) for f in tests.files if is_candidate(f, tests=True)}
-    putative += [
-        PutativeTarget.for_target_type(
-            GoCrossTestTarget, path=directory, name="test", triggering_sources=()
-        )
-        for directory in sorted(packages)
-        if (directory or ".") not in tested and reachable.owner(directory) is not None
-    ]
-    return PutativeTargets(putative)
+    return PutativeTargets((*putative, *programs.putative, *tests.putative))
 
 
 def _image(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from multiarch.core.golang.test_packages import is_variant, plain_path
 from multiarch.core.platforms import Platform
 from multiarch.core.support import Support
 
@@ -29,15 +31,16 @@ class CheckFailure:
 
 @dataclass(frozen=True)
 class CheckedPlatform:
-    """How many packages of one platform were checked, failed, or wait for those that failed."""
+    """How many packages of one platform are clean, or wait for those that failed."""
 
     platform: Platform
     clean: int
-    failed: int
     waiting: int
 
 
-_HEADING = re.compile(r"^# (\S+)$", re.M)
+# What stands for all packages of a layer until `split_layer_errors` tells them apart.
+THIRD_PARTY = "third-party packages"
+_HEADING = re.compile(r"^# (\S+(?: \[\S+\])?)$", re.M)
 
 
 def split_layer_errors(text: str) -> dict[str, str]:
@@ -72,28 +75,53 @@ def split_vet(text: str, packages: Mapping[str, str]) -> dict[str, str]:
     return {path: "\n".join(lines) for path, lines in found.items()}
 
 
-def of_test_files(text: str) -> str:
-    """Keep what `go vet` says of test files; what names no file belongs to the line before it."""
-    found, is_kept = [], True
-    for line in text.splitlines():
+def split_failure(import_path: str, message: str) -> dict[str, str]:
+    """Take a failure apart by the packages that it is about: path to message.
+
+    A layer's is about several. A package that is compiled anew for a test (`p [p.test]`) fails by
+    its own files as `p` does, whatever the test. What names no file belongs to the line before it.
+    """
+    if import_path == THIRD_PARTY:
+        return {path or import_path: text for path, text in split_layer_errors(message).items()}
+    if not is_variant(import_path):
+        return {import_path: message}
+    found: dict[str, list[str]] = {}
+    path = import_path
+    for line in message.splitlines():
         if match := _POSITION.match(line):
-            is_kept = match.group(1).endswith("_test.go")
-        if is_kept:
-            found.append(line)
-    return "\n".join(found)
+            is_test = match.group(1).endswith("_test.go")
+            path = import_path if is_test else plain_path(import_path)
+        found.setdefault(path, []).append(line)
+    return {path: "\n".join(lines) for path, lines in found.items()}
+
+
+def _merged(failures: Iterable[CheckFailure]) -> list[CheckFailure]:
+    """Say each line once where programs and tests, or several build tags, meet one failure."""
+    found: dict[tuple[str, str, Platform], CheckFailure] = {}
+    for failure in failures:
+        first = found.setdefault((failure.step, failure.import_path, failure.platform), failure)
+        lines = dict.fromkeys((*first.message.splitlines(), *failure.message.splitlines()))
+        found[failure.step, failure.import_path, failure.platform] = replace(
+            first, message="\n".join(lines)
+        )
+    return list(found.values())
 
 
 def render_check(
     failures: Iterable[CheckFailure], platforms: Iterable[CheckedPlatform], support: Support
 ) -> str:
     """Lay out the failures, fatal ones first, and then one line per platform."""
+    merged = _merged(failures)
     groups: dict[tuple[str, str, str, str], list[CheckFailure]] = {}
-    for failure in failures:
+    for failure in merged:
         key = (failure.step, failure.import_path, failure.message, failure.remedy)
         groups.setdefault(key, []).append(failure)
     blocks = [_block(members, support) for members in groups.values()]
     blocks.sort(key=lambda block: "experimental" in block.split("\n", 1)[0])
-    return "\n".join([*blocks, *_table(_totals(platforms), support)])
+    failed = Counter(
+        platform for platform, _ in {(failure.platform, failure.import_path) for failure in merged}
+    )
+    return "\n".join([*blocks, *_table(_totals(platforms), failed, support)])
 
 
 def _block(members: Sequence[CheckFailure], support: Support) -> str:
@@ -116,22 +144,24 @@ def _totals(platforms: Iterable[CheckedPlatform]) -> list[CheckedPlatform]:
     """Add up the modules and variants of each platform."""
     sums: dict[Platform, CheckedPlatform] = {}
     for one in platforms:
-        before = sums.get(one.platform, CheckedPlatform(one.platform, 0, 0, 0))
+        before = sums.get(one.platform, CheckedPlatform(one.platform, 0, 0))
         sums[one.platform] = CheckedPlatform(
             one.platform,
             before.clean + one.clean,
-            before.failed + one.failed,
             before.waiting + one.waiting,
         )
     return [sums[platform] for platform in sorted(sums)]
 
 
-def _table(platforms: Sequence[CheckedPlatform], support: Support) -> list[str]:
+def _table(
+    platforms: Sequence[CheckedPlatform], failures: Mapping[Platform, int], support: Support
+) -> list[str]:
     width = max((len(str(p.platform)) for p in platforms), default=0)
     lines = []
     for one in platforms:
-        parts = [f"{_packages(one.clean)} clean"] if one.clean or not one.failed else []
-        parts += [f"{_packages(one.failed)} failed"] if one.failed else []
+        failed = failures.get(one.platform, 0)
+        parts = [f"{_packages(one.clean)} clean"] if one.clean or not failed else []
+        parts += [f"{_packages(failed)} failed"] if failed else []
         parts += [f"{_packages(one.waiting)} not reached"] if one.waiting else []
         note = ", experimental" if support.is_experimental(one.platform) else ""
         lines.append(f"{str(one.platform).ljust(width)}  {', '.join(parts)}{note}")

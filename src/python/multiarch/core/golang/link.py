@@ -19,7 +19,8 @@ _INFO_END = bytes.fromhex("f932433186182072008242104116d8f2")
 class LinkRequest:
     """One binary: its main package, the closure it links, and what is stamped into it.
 
-    `packages` holds every package of the closure; `archives` maps import paths to their paths.
+    `archives` maps the import paths of the closure to their paths. Build info names the modules
+    of `packages`, and the program as `info_path`, the main package's import path if it is empty.
     """
 
     main: Package
@@ -31,6 +32,7 @@ class LinkRequest:
     gcflags_text: str = ""
     pgo_name: str = ""
     coverage: bool = False
+    info_path: str = ""
 
 
 def _module_lines(word: str, module: Module) -> str:
@@ -48,7 +50,7 @@ def _quote_value(value: str) -> str:
 def build_info(request: LinkRequest, settings: BuildSettings) -> str:
     """The text of the binary's build info (cmd/go, Package.setBuildInfo; runtime/debug)."""
     main = request.main
-    text = f"path\t{main.import_path}\n"
+    text = f"path\t{request.info_path or main.import_path}\n"
     if main.module is not None:
         text += _module_lines("mod", main.module)
     others = {

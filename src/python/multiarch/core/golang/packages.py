@@ -70,7 +70,11 @@ class Package:
     def files(self) -> tuple[str, ...]:
         """The files that its compile reads, relative to the sandbox."""
         names = (*self.go_files, *self.s_files, *self.h_files, *self.syso_files, *self.embed_files)
-        return tuple(f"{self.dir}/{name}" if self.dir else name for name in names)
+        return tuple(map(self.path_of, names))
+
+    def path_of(self, name: str) -> str:
+        """One of its files, relative to the sandbox."""
+        return f"{self.dir}/{name}" if self.dir else name
 
 
 def package_from_json(data: Mapping[str, Any]) -> Package:
@@ -225,7 +229,7 @@ def problems(
                 ListError(
                     f'{path} uses cgo, and `cgo` is "off"; it is imported by\n    '
                     + "\n    -> ".join(chain),
-                    f"{package.dir}/{file}",
+                    package.path_of(file),
                     chain,
                 )
             )
@@ -240,7 +244,7 @@ def _pkg_config(package: Package) -> ListError:
         f"{package.import_path} asks `pkg-config` for {names}, which would answer for the machine "
         "that builds. Give the platform a sysroot that has their .pc files, headers and libraries "
         "([c-toolchain].sysroots), or write the flags themselves (`#cgo LDFLAGS: -lNAME`).",
-        f"{package.dir}/{package.cgo_files[0]}",
+        package.path_of(package.cgo_files[0]),
     )
 
 

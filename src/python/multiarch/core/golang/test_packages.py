@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from multiarch.core.golang.compile import CWD, WORK, trimpath
-from multiarch.core.golang.packages import Package
+from multiarch.core.golang.packages import Package, closure
+from multiarch.core.golang.settings import BuildSettings
 
 # The generated main package: one file, which is no source of the repository.
 MAIN_FILE = "_testmain.go"
@@ -87,6 +88,29 @@ def trim_flags(package: Package) -> tuple[str, ...]:
     if tested and path == f"{tested}_test":
         return ("-trimpath", trimpath(replace(package, import_path=tested), WORK))
     return ()
+
+
+def build_info_subject(
+    packages: Mapping[str, Package], main: str, settings: BuildSettings
+) -> tuple[str, tuple[str, ...]]:
+    """What a test binary's build info speaks of: its path, and the packages whose modules it names.
+
+    `main` is the import path of the generated main package. Before 1.27, Go writes build info
+    before it knows what the tests import: it names no module, or repeats the build info of the
+    program under test, where no directive of a test changes its GODEBUG. Source:
+    cmd/go/internal/load/test.go, TestPackagesAndErrors.
+    """
+    if settings.minor >= 27:
+        return main, closure(packages, [main])
+    tested = main.removesuffix(".test")
+    program = packages.get(tested)
+    if (
+        program is None
+        or program.name != "main"
+        or program.default_godebug != packages[main].default_godebug
+    ):
+        return main, ()
+    return tested, closure(packages, [tested])
 
 
 def package_under_test(packages: Mapping[str, Package], directory: str) -> Package | None:
