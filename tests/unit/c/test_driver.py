@@ -113,7 +113,7 @@ def test_windows_takes_its_libraries_and_its_start_from_what_zig_made(sandbox: P
 
     argv = linked("-lmingwex", "-lmingw32", "-lws2_32")
     assert argv[argv.index("x.o") + 1 :] == [
-        *("-lws2_32", "ROOT/.crt/after/00-libc.a", "ROOT/.crt/after/01-crtn.o")
+        *("-lws2_32", "-s", "ROOT/.crt/after/00-libc.a", "ROOT/.crt/after/01-crtn.o")
     ]
     assert {"-nostdlib", "ROOT/.crt/before/00-crt1.o"} <= set(argv)
     graphic = linked("-mwindows", "-lm")
@@ -141,11 +141,11 @@ def test_darwin_has_the_library_that_go_names_and_an_sdk_in_front_of_it(sandbox:
     assert "install-name: /usr/lib/libresolv.9.dylib" in text
     argv = called(sandbox, "-o", "x", "-lresolv", platform=darwin, options=options)
     own = ["ROOT/.crt/after/00-libc.a", "ROOT/.crt/after/01-crtn.o"]
-    assert argv[-4:] == ["-lresolv", "-LROOT/.cc", *own]
+    assert argv[-5:] == ["-lresolv", "-LROOT/.cc", "-s", *own]
     options = replace(options, sysroot="sdk")
     argv = called(sandbox, "-o", "x", "-lresolv", platform=darwin, options=options)
     frameworks = "ROOT/.sysroot/System/Library/Frameworks"
-    assert argv[-5:] == ["-LROOT/.sysroot/lib", f"-F{frameworks}", "-LROOT/.cc", *own]
+    assert argv[-6:] == ["-LROOT/.sysroot/lib", f"-F{frameworks}", "-LROOT/.cc", "-s", *own]
     compiled = called(sandbox, "-c", "x.m", platform=darwin, options=options)
     assert compiled[compiled.index("-iframework") + 1] == frameworks
 
