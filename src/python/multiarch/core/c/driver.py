@@ -137,7 +137,7 @@ def zig_driver(
         "driver": "c++" if cxx else "cc",
         "flags": shlex.join((*target.flags, "-fno-sanitize=undefined")),
         "includes": includes,
-        # After the `-g` of Go's line, or zig makes a .pdb and puts a hash of its paths into the file.
+        # After the `-g` of Go's line: else zig makes a .pdb, whose hash the file holds.
         "libraries": libraries if platform.os == "linux" else f"{libraries} -s",
         "dropped": " | ".join(dropped),
         "entries": "".join(_ENTRY.format(flag=flag, entry=entry) for flag, entry in entries),
