@@ -21,10 +21,11 @@ pytestmark = pytest.mark.integration
 
 ARCHES = (*("386", "amd64", "arm/v5", "arm/v6", "arm/v7", "arm64", "ppc64le", "riscv64", "s390x"),)
 LINUX = tuple(Platform.parse(f"linux/{arch}") for arch in ARCHES)
-# In one run on Debian: these have the root that is their base.
-ON_DEBIAN = tuple(Platform.parse(p) for p in ("linux/amd64", "linux/arm/v7", "linux/arm64"))
-# What is built in another directory, too. What zig builds is compared in test_examples.py.
-TWICE = ("gcc#linux/arm/v6", "gcc#linux/amd64")
+# These have a Debian root as their base.
+DEBIAN = (*("linux/amd64", "linux/arm/v5", "linux/arm/v7", "linux/arm64"), "linux/ppc64le")
+ON_DEBIAN = tuple(Platform.parse(p) for p in (*DEBIAN, "linux/s390x"))
+# Those of them whose GCC makes a dynamic program, too.
+GCC_ON_DEBIAN = (Platform.parse("linux/arm/v7"),)
 
 
 def gcc_overrides(platforms: tuple[Platform, ...]) -> str:
@@ -38,7 +39,7 @@ go_module(name="mod")
 go_cross_binary(name="zig", cgo="static", platforms={[str(p) for p in LINUX]!r} + ["windows/amd64"])
 go_cross_binary(name="gcc", cgo="static", {gcc_overrides(LINUX)})
 go_cross_binary(name="dynamic", cgo="dynamic", platforms={[str(p) for p in ON_DEBIAN]!r})
-go_cross_binary(name="glibc", cgo="dynamic", {gcc_overrides(ON_DEBIAN[1:2])})
+go_cross_binary(name="glibc", cgo="dynamic", {gcc_overrides(GCC_ON_DEBIAN)})
 """
 IMAGES = """
 image_base(name="debian", sources=["debian.tar"])
@@ -51,7 +52,7 @@ multiarch_image(
     instructions=["FROM debian", "COPY bin/glibc /app", 'ENTRYPOINT ["/app"]'],
 )
 multiarch_image(
-    name="empty", binaries=["app:dynamic"], exclude=["linux/arm/v7", "linux/arm64"],
+    name="empty", binaries=["app:dynamic"], platforms=["linux/amd64"],
     instructions=["FROM scratch", "COPY bin/dynamic /app", 'ENTRYPOINT ["/app"]'],
 )
 """
@@ -129,7 +130,7 @@ def test_a_dynamic_program_runs_in_docker_on_debian(repository: Repository) -> N
     (row,) = (r for r in printed.splitlines() if r.startswith("binary") and "linux/arm64" in r)
     assert loader in row
     assert "libc.so.6" in row.partition(loader)[2]
-    images = [("image", p) for p in ON_DEBIAN] + [("glibc", ON_DEBIAN[1])]
+    images = [("image", p) for p in ON_DEBIAN] + [("glibc", p) for p in GCC_ON_DEBIAN]
     for name, platform in images:
         lines = in_docker(
             repository.root / f"dist/{name}" / platform.path / f"{name}.tar", platform
@@ -198,24 +199,6 @@ def builds(result: subprocess.CompletedProcess[str]) -> list[str]:
     return sorted(line for line in started(result) if line.startswith(words))
 
 
-def test_two_directories_with_their_own_stores_give_equal_files(
-    repository: Repository, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    root = tmp_path_factory.mktemp("another") / "a directory with a longer name"
-    root.mkdir()
-    other = Repository(root, store=tmp_path_factory.mktemp("store"))
-    fill(other)
-    targets = [f"app:{name}" for name in TWICE]
-    other.pants("--no-pantsd", "package", *targets)
-    repository.pants("package", *targets)
-    for target in TWICE:
-        name, _, platform = target.partition("#")
-        here, there = (built(r, name, Platform.parse(platform)) for r in (repository, other))
-        assert here.read_bytes() == there.read_bytes(), target
-        for path in (str(root), str(repository.root), "pants-sandbox"):
-            assert path.encode() not in here.read_bytes(), f"{target} holds {path}"
-
-
 LIBRARY = {
     "go.mod": "module example.test/lib\n\ngo 1.25\n",
     "main.go": """
@@ -243,6 +226,17 @@ func Race() {
 
 func main() { Race() }
 """,
+    "small/main.go": """
+package main
+
+// #cgo linux LDFLAGS: -lm
+// #include <math.h>
+// static double root(double x) { return sqrt(x); }
+import "C"
+import "fmt"
+
+func main() { fmt.Println(C.root(1764)) }
+""",
     "use/use.c": """
 #include <stdio.h>
 #include "libarchive.h"
@@ -254,19 +248,93 @@ go_module(name="mod")
 go_cross_binary(name="shared", cgo="dynamic", linkmode="c-shared")
 go_cross_binary(name="archive", cgo="dynamic", linkmode="c-archive")
 go_cross_binary(name="race", cgo="dynamic", race=True)
+go_cross_binary(name="pie", main="small", cgo="dynamic", linkmode="pie")
+go_cross_binary(
+    name="small", main="small", cgo="static",
+    platforms=["windows/amd64", "windows/arm64", "darwin/amd64", "darwin/arm64"],
+)
+go_cross_binary(
+    name="small-gcc", main="small", cgo="static", platforms=["linux/amd64", "linux/arm/v6"],
+    overrides={
+        "linux/amd64": {"cc": "x86_64-linux-gnu-gcc"},
+        "linux/arm/v6": {"cc": "arm-linux-gnueabi-gcc"},
+    },
+)
 """,
+}
+# What is built in another directory, too. What zig builds for linux is compared in
+# test_examples.py.
+TWICE = (
+    *("small#windows/amd64", "small#darwin/arm64", "small-gcc#linux/amd64"),
+    "small-gcc#linux/arm/v6",
+)
+# How a file for each begins, and what stands further on there: the magic numbers and the machine.
+HEADS = {
+    "windows/amd64": (b"MZ", b"PE\0\0\x64\x86"),
+    "windows/arm64": (b"MZ", b"PE\0\0\x64\xaa"),
+    "darwin/amd64": (b"\xcf\xfa\xed\xfe\x07\0\0\x01", b"/usr/lib/libSystem.B.dylib"),
+    "darwin/arm64": (b"\xcf\xfa\xed\xfe\x0c\0\0\x01", b"/usr/lib/libSystem.B.dylib"),
 }
 
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
-    """A library for C programs, and a program with a data race."""
+    """A library for C programs, a program with a data race, and a small one for other systems."""
     found = Repository(tmp_path_factory.mktemp("library"))
+    fill_library(found)
+    yield found
+    found.stop()
+
+
+def fill_library(found: Repository) -> None:
+    """Write those."""
     found.configure(platforms=("linux/amd64",))
     for path, text in LIBRARY.items():
         found.write(path, text)
-    yield found
-    found.stop()
+
+
+def small(repository: Repository, target: str) -> bytes:
+    """The small program of a target."""
+    name, _, platform = target.partition("#")
+    suffix = ".exe" if platform.startswith("windows/") else ""
+    return (repository.root / f"dist/{name}/{platform}/{name}{suffix}").read_bytes()
+
+
+@pytest.mark.parametrize("platform", HEADS)
+def test_a_program_for_another_system_is_one_of_it(library: Repository, platform: str) -> None:
+    library.pants("package", f":small#{platform}")
+    data = small(library, f"small#{platform}")
+    begin, further = HEADS[platform]
+    assert data.startswith(begin)
+    assert further in data[:4096]
+
+
+def test_two_directories_with_their_own_stores_give_equal_files(
+    library: Repository, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    for program in ("x86_64-linux-gnu-gcc", "arm-linux-gnueabi-gcc"):
+        require(program)
+    root = tmp_path_factory.mktemp("another") / "a directory with a longer name"
+    root.mkdir()
+    other = Repository(root, store=tmp_path_factory.mktemp("store"))
+    fill_library(other)
+    targets = [f":{target}" for target in TWICE]
+    # Each has a zig of its own, at another path.
+    other.pants("--no-pantsd", "package", *targets)
+    library.pants("package", *targets)
+    for target in TWICE:
+        here, there = small(library, target), small(other, target)
+        assert here == there, target
+        for path in (str(root), str(library.root), "pants-sandbox", "immutable_inputs"):
+            assert path.encode() not in here, f"{target} holds {path}"
+
+
+def test_a_program_at_any_address_is_dynamic_for_its_loader(library: Repository) -> None:
+    library.pants("package", ":pie")
+    program = library.root / "dist/pie/linux/amd64/pie"
+    # e_type is ET_DYN.
+    assert program.read_bytes()[16:18] == b"\x03\0"
+    assert subprocess.run([program], capture_output=True, text=True).stdout == "42\n"
 
 
 def test_a_shared_library_is_loaded_and_called(library: Repository) -> None:
@@ -285,6 +353,8 @@ def test_an_archive_is_linked_into_a_c_program(library: Repository, tmp_path: Pa
     gcc = require("x86_64-linux-gnu-gcc")
     library.pants("package", ":archive")
     folder = library.root / "dist/archive/linux/amd64"
+    assert sorted(f.name for f in folder.iterdir()) == ["libarchive.a", "libarchive.h"]
+    assert "extern int Answer(int n);" in (folder / "libarchive.h").read_text()
     subprocess.run(
         [gcc, "-I", folder, library.root / "use/use.c", folder / "libarchive.a", "-lpthread",
          "-o", tmp_path / "use"],

@@ -14,7 +14,7 @@ from multiarch.tools.cgo import BuildFailed, copy_cache, environment, main, norm
 REQUEST = {
     "make": "file", "env": {"PATH": "/usr/bin:/bin", "CC": "multiarch-cc"}, "flags": ["-trimpath"],
     "packages": ["./cmd"], "directory": "", "lower": None, "file": "app", "mod_cache": False,
-    "pkg_config": False, "zig_cache": False, "output": "_out",
+    "pkg_config": False, "output": "_out",
 }  # fmt: skip
 
 
@@ -137,16 +137,6 @@ def test_a_copy_of_what_is_mounted_can_be_written(sandbox: Path) -> None:
         assert (sandbox / name).stat().st_mode & 0o200
     (sandbox / "lower").chmod(0o755)
     (sandbox / "lower/0f").chmod(0o755)
-
-
-def test_zig_begins_with_what_it_had_made_before(sandbox: Path) -> None:
-    (sandbox / ".crt/o").mkdir(parents=True)
-    (sandbox / ".crt/o/libc.a").write_text("made")
-    (sandbox / ".crt/o/libc.a").chmod(0o444)
-    fake_go(sandbox, 'echo more >>"$ZIG_GLOBAL_CACHE_DIR/o/libc.a"; touch "$4"')
-    main({**REQUEST, "zig_cache": True})
-    assert (sandbox / ".zig-cache/o/libc.a").read_text() == "mademore\n"
-    assert (sandbox / ".crt/o/libc.a").read_text() == "made"
 
 
 @pytest.mark.parametrize(

@@ -105,13 +105,20 @@ def test_cxx_links_as_cxx(sandbox: Path) -> None:
     assert not {"-lstdc++", "-lc++"} & set(argv)
 
 
-def test_elsewhere_zig_links_by_itself(sandbox: Path) -> None:
-    argv = called(
-        sandbox, "-o", "app", "x.o", "-lm",
-        platform=Platform.parse("windows/amd64"), options=COptions("static", "zig", Libc("system")),
-    )  # fmt: skip
-    assert argv[-5:] == ["-o", "app", "x.o", "-lm", "-s"]
-    assert not any(".crt" in a or a == "-nostdlib" for a in argv)
+def test_windows_takes_its_libraries_and_its_start_from_what_zig_made(sandbox: Path) -> None:
+    def linked(*argv: str) -> list[str]:
+        system = COptions("static", "zig", Libc("system"))
+        windows = Platform.parse("windows/amd64")
+        return called(sandbox, "-o", "app", "x.o", *argv, platform=windows, options=system)
+
+    argv = linked("-lmingwex", "-lmingw32", "-lws2_32")
+    assert argv[argv.index("x.o") + 1 :] == [
+        *("-lws2_32", "-s", "ROOT/.crt/after/00-libc.a", "ROOT/.crt/after/01-crtn.o")
+    ]
+    assert {"-nostdlib", "ROOT/.crt/before/00-crt1.o"} <= set(argv)
+    graphic = linked("-mwindows", "-lm")
+    at = graphic.index("-mwindows")
+    assert graphic[at : at + 2] == ["-mwindows", "-Wl,-e,WinMainCRTStartup"]
 
 
 def test_a_sysroot_comes_after_zigs_own_headers(sandbox: Path) -> None:
@@ -133,11 +140,12 @@ def test_darwin_has_the_library_that_go_names_and_an_sdk_in_front_of_it(sandbox:
     (text,) = stubs(darwin).values()
     assert "install-name: /usr/lib/libresolv.9.dylib" in text
     argv = called(sandbox, "-o", "x", "-lresolv", platform=darwin, options=options)
-    assert argv[-3:] == ["-lresolv", "-LROOT/.cc", "-s"]
+    own = ["ROOT/.crt/after/00-libc.a", "ROOT/.crt/after/01-crtn.o"]
+    assert argv[-5:] == ["-lresolv", "-LROOT/.cc", "-s", *own]
     options = replace(options, sysroot="sdk")
     argv = called(sandbox, "-o", "x", "-lresolv", platform=darwin, options=options)
     frameworks = "ROOT/.sysroot/System/Library/Frameworks"
-    assert argv[-4:] == ["-LROOT/.sysroot/lib", f"-F{frameworks}", "-LROOT/.cc", "-s"]
+    assert argv[-6:] == ["-LROOT/.sysroot/lib", f"-F{frameworks}", "-LROOT/.cc", "-s", *own]
     compiled = called(sandbox, "-c", "x.m", platform=darwin, options=options)
     assert compiled[compiled.index("-iframework") + 1] == frameworks
 
@@ -186,7 +194,20 @@ def test_an_archiver_named_ar_does_not_call_itself(tmp_path: Path) -> None:
     ],
 )
 def test_the_kind_of_c_library(mode: str, linkage: str, flags: tuple[str, ...]) -> None:
-    assert runtime_flags(mode, replace(STATIC, linkage=linkage)) == flags
+    assert runtime_flags(ARM, mode, replace(STATIC, linkage=linkage)) == flags
+
+
+@pytest.mark.parametrize(
+    ("platform", "mode", "flags"),
+    [
+        ("windows/amd64", "c-shared", ("-shared",)),
+        ("windows/amd64", "pie", ()),
+        ("darwin/arm64", "c-shared", ()),
+    ],
+)
+def test_elsewhere_fewer_kinds_differ(platform: str, mode: str, flags: tuple[str, ...]) -> None:
+    options = COptions("static", "zig", Libc("system"))
+    assert runtime_flags(Platform.parse(platform), mode, options) == flags
 
 
 def test_flags_are_quoted_as_go_splits_them() -> None:

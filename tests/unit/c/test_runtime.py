@@ -6,6 +6,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+from multiarch.tools import c_runtime
 from multiarch.tools.c_runtime import RuntimeFailed, copy, link_line, split
 
 DYNAMIC = (
@@ -14,6 +15,12 @@ DYNAMIC = (
     "/c/o/2/crti.o /c/o/3/empty.o --as-needed /c/o/4/libm.so.6 /c/o/4/libc.so.6 "
     "/c/o/5/libcompiler_rt.a /c/o/6/crtn.o"
 )
+WINDOWS = (
+    "lld-link -lldmingw -MACHINE:X64 -BREPRO -OUT:empty -IMPLIB:./empty.lib /c/o/1/empty.obj "
+    "-ALTERNATENAME:__image_base__=__ImageBase /c/o/2/crt2.obj /c/o/3/libmingw32.lib "
+    "/c/o/4/kernel32.lib"
+)
+DARWIN = "zig ld -dynamic -e _main -o empty /c/o/1/empty.o -lSystem /c/o/2/libcompiler_rt.a"
 
 
 def test_the_line_of_the_program_is_found_among_others() -> None:
@@ -22,17 +29,57 @@ def test_the_line_of_the_program_is_found_among_others() -> None:
 
 
 def test_without_such_a_line_zigs_words_are_shown() -> None:
-    with pytest.raises(RuntimeFailed, match="zig did not say how it links:\nlld-link -o empty"):
-        link_line("lld-link -o empty x.o", "empty")
+    with pytest.raises(RuntimeFailed, match="zig did not say how it links:\nwasm-ld -o empty"):
+        link_line("wasm-ld -o empty x.o", "empty")
 
 
 def test_the_line_is_split_at_the_programs_object() -> None:
-    flags, before, after = split(shlex.split(DYNAMIC), "empty.o")
+    flags, before, after = split(shlex.split(DYNAMIC))
     assert flags == ["-Wl,-dynamic-linker=/lib64/ld-linux-x86-64.so.2"]
     assert before == ["/c/o/1/Scrt1.o", "/c/o/2/crti.o"]
     assert after == [
         *("/c/o/4/libm.so.6", "/c/o/4/libc.so.6", "/c/o/5/libcompiler_rt.a", "/c/o/6/crtn.o")
     ]
+
+
+def test_the_lines_of_windows_and_darwin_are_read_too() -> None:
+    flags, before, after = split(link_line(f"{WINDOWS}\nlld-link -OUT:other x.obj\n", "empty"))
+    assert (flags, before) == ([], [])
+    assert after == ["/c/o/2/crt2.obj", "/c/o/3/libmingw32.lib", "/c/o/4/kernel32.lib"]
+    assert split(link_line(f"{DARWIN}\n", "empty")) == ([], [], ["/c/o/2/libcompiler_rt.a"])
+
+
+@pytest.mark.parametrize(
+    ("line", "kind", "flags", "names"),
+    [
+        (DYNAMIC, [], "-Wl,-dynamic-linker=/lib64/ld-linux-x86-64.so.2", ["00-libc.a"]),
+        (WINDOWS, [], "-s -Wl,-e,mainCRTStartup", ["00-image_base.s.o", "01-libc.a"]),
+        (WINDOWS, ["-shared"], "-s", ["00-image_base.s.o", "01-libc.a"]),
+        (DARWIN, [], "-s -lSystem", ["00-libc.a"]),
+    ],
+)
+def test_each_system_gets_what_zigs_own_line_says_there(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    line: str,
+    kind: list[str],
+    flags: str,
+    names: list[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "libc.a").write_bytes(b"made")
+    own = {"ld.lld": "/c/empty.o", "lld-link": "/c/empty.obj", "zig": "/c/empty.o"}
+
+    def zig(request: object, driver: str, *argv: str) -> str:
+        Path(argv[argv.index("-o") + 1]).write_bytes(b"object")
+        words = line.split()
+        head = [w for w in words if "/c/o/" not in w]
+        return " ".join((*head, own[words[0]], f"{tmp_path}/libc.a"))
+
+    monkeypatch.setattr(c_runtime, "zig", zig)
+    c_runtime.main({"flags": [], "kind": kind, "cxx": False, "output": "out"})
+    assert (tmp_path / "out/flags").read_text() == f"{flags}\n"
+    assert sorted(f.name for f in (tmp_path / "out/after").iterdir()) == names
 
 
 def test_files_are_kept_in_their_order_and_without_the_caches_names(tmp_path: Path) -> None:

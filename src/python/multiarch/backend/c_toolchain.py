@@ -34,10 +34,9 @@ from multiarch.core.c.driver import (
     CC,
     CXX,
     FOLDER,
-    ZIG_CACHE_BEFORE,
+    RUNTIME,
     gcc_archiver,
     gcc_driver,
-    links_alone,
     runtime_flags,
     stubs,
     zig_archiver,
@@ -67,15 +66,11 @@ class ZigRequest:
 
 @dataclass(frozen=True)
 class CRuntimeRequest(EngineAwareParameter):
-    """zig's C library for one target and kind of link; with `cxx`, that of C++ too.
-
-    With `cache`, a cache of zig's that holds it.
-    """
+    """zig's C library for one target and kind of link; with `cxx`, that of C++ too."""
 
     target: ZigTarget
     kind: tuple[str, ...]
     cxx: bool
-    cache: bool = False
 
     def debug_hint(self) -> str:
         """Shown beside the rule in the terminal."""
@@ -151,7 +146,6 @@ async def make_c_runtime(request: CRuntimeRequest) -> CRuntime:
                     "flags": request.target.flags,
                     "kind": request.kind,
                     "cxx": request.cxx,
-                    "cache": request.cache,
                     "output": "_out",
                 }
             ),
@@ -218,10 +212,9 @@ async def prepare_c_toolchain(
         zig = await Get(Zig, ZigRequest())
         mounts[".zig"] = zig.digest
         identity = f"zig {subsystem.zig_version}"
-        alone = links_alone(platform)
-        kind = () if alone else runtime_flags(request.link_mode, options)
-        runtime = await Get(CRuntime, CRuntimeRequest(target, kind, request.cxx, alone))
-        mounts[ZIG_CACHE_BEFORE] = runtime.digest
+        kind = runtime_flags(platform, request.link_mode, options)
+        runtime = await Get(CRuntime, CRuntimeRequest(target, kind, request.cxx))
+        mounts[RUNTIME] = runtime.digest
     if options.sysroot:
         found = await Get(
             Digest,

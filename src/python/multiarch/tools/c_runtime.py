@@ -1,10 +1,9 @@
 """Has zig make its C library, its start-up code and its runtime, once for all links of a target.
 
-Request: `{"flags": [target flags], "kind": [flags of the link], "cxx": bool, "cache": bool,
-"output"}`. With `cache` the output is zig's cache itself, for systems where it links alone. Else it
-leaves below the output `before/` and `after/`, what zig's own linker line has before and after a
-program's objects, numbered in its order; and `flags`, further flags for the link. It is stripped:
-zig's debug information names the path of zig itself.
+Request: `{"flags": [target flags], "kind": [flags of the link], "cxx": bool, "output"}`. It leaves
+below the output `before/` and `after/`, what zig's own linker line has before and after a program's
+objects, numbered in its order; and `flags`, further flags for the link. It is stripped: zig's debug
+information names the path of zig itself.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -26,7 +24,9 @@ _CACHE = ".zig-cache"
 # The names of members hold the folder of zig's cache, which differs between paths of zig.
 _CACHED = re.compile(rb"(?<=o/)[0-9a-f]{32}(?=/)")
 _ARCHIVE = b"!<arch>\n"
-_INPUT = re.compile(r"\.(o|a|so(\.\d+)*)\Z")
+_INPUT = re.compile(r"(?!-).*\.(o|obj|a|lib|so(\.\d+)*)\Z")
+# The linkers of linux, windows and darwin, as zig calls them.
+_LINKERS = ("ld.lld ", "lld-link ", "zig ld ")
 
 # ARMv5 has no atomic instructions: the kernel does it, at a fixed address (Documentation/arch/arm/
 # kernel_user_helpers.rst: it returns 0 when it has stored). zig's own runtime lacks them.
@@ -74,6 +74,12 @@ byte lock_test_and_set_1(volatile byte *at, byte new) {
 }
 """
 
+# zig has this as a flag of its linker line, and takes none such itself.
+_IMAGE_BASE = """\
+.section .drectve, "yn"
+.ascii " -alternatename:__image_base__=__ImageBase"
+"""
+
 
 class RuntimeFailed(MultiarchError):
     """Carries what zig said."""
@@ -82,14 +88,17 @@ class RuntimeFailed(MultiarchError):
 def link_line(stderr: str, program: str) -> list[str]:
     """Find the command that linked `program` among those that zig prints."""
     for line in reversed(stderr.splitlines()):
-        words = shlex.split(line) if line.startswith("ld.lld ") else []
+        words = shlex.split(line) if line.startswith(_LINKERS) else []
+        if f"-OUT:{program}" in words:
+            return words
         if "-o" in words and words[words.index("-o") + 1] == program:
             return words
     raise RuntimeFailed(f"zig did not say how it links:\n{stderr}")
 
 
-def split(words: list[str], own: str) -> tuple[list[str], list[str], list[str]]:
+def split(words: list[str]) -> tuple[list[str], list[str], list[str]]:
     """Split a linker line at the program's own object: flags, files before it, files after it."""
+    own = ("/empty.o", "/empty.obj")
     skipped = set()
     flags: list[str] = []
     for n, word in enumerate(words):
@@ -98,8 +107,8 @@ def split(words: list[str], own: str) -> tuple[list[str], list[str], list[str]]:
             skipped.add(n + 1)
         if word == "-o":
             skipped.add(n + 1)
-    at = next(n for n, word in enumerate(words) if word.endswith(f"/{own}"))
-    files = [(n, w) for n, w in enumerate(words) if n not in skipped and _INPUT.search(w)]
+    at = next(n for n, word in enumerate(words) if word.endswith(own))
+    files = [(n, w) for n, w in enumerate(words) if n not in skipped and _INPUT.match(w)]
     return flags, [w for n, w in files if n < at], [w for n, w in files if n > at]
 
 
@@ -116,10 +125,8 @@ def copy(files: list[str], folder: Path) -> None:
         (folder / f"{n:02d}-{Path(file).name}").write_bytes(data)
 
 
-def main(request: Mapping[str, Any]) -> None:
-    """Link an empty program as it is asked, and keep what zig made for it."""
-    name, driver = ("empty.cc", "c++") if request["cxx"] else ("empty.c", "cc")
-    Path(name).write_text("int main(void) { return 0; }\n")
+def zig(request: Mapping[str, Any], driver: str, *argv: str) -> str:
+    """Compile for the request's target and return what zig says; raises RuntimeFailed."""
     cwd = os.getcwd()
     env = {
         "HOME": cwd,
@@ -130,32 +137,42 @@ def main(request: Mapping[str, Any]) -> None:
         "ZIG_LOCAL_CACHE_DIR": _CACHE,
         "ZIG_VERBOSE_LINK": "1",
     }
-    flags = [*request["flags"], "-O2", "-s", "-fno-sanitize=undefined", *request["kind"]]
+    flags = [*request["flags"], "-O2", "-fno-sanitize=undefined"]
     result = subprocess.run(
-        [f"{cwd}/.zig/ziglang/zig", driver, *flags, "-o", "empty", name],
-        env=env, capture_output=True, text=True,
-    )  # fmt: skip
+        [f"{cwd}/.zig/ziglang/zig", driver, *flags, *argv], env=env, capture_output=True, text=True
+    )
     if result.returncode != 0:
         raise RuntimeFailed(
             f"zig cannot make the C library for {' '.join(request['flags'])}:\n"
             f"{relative(result.stderr.strip())}"
         )
+    return result.stderr
+
+
+def compiled(request: Mapping[str, Any], source: str, text: str, *flags: str) -> str:
+    """Compile a source of our own; returns the object's name."""
+    Path(source).write_text(text)
+    zig(request, "cc", *flags, "-c", "-o", f"{source}.o", source)
+    return f"{source}.o"
+
+
+def main(request: Mapping[str, Any]) -> None:
+    """Link an empty program as it is asked, and keep what zig made for it."""
+    name, driver = ("empty.cc", "c++") if request["cxx"] else ("empty.c", "cc")
+    Path(name).write_text("int main(void) { return 0; }\n")
+    said = zig(request, driver, "-s", *request["kind"], "-o", "empty", name)
+    words = link_line(said, "empty")
+    more, before, after = split(words)
+    if words[0] == "zig":
+        # Darwin's own library is a text stub, which zig has at hand.
+        more += ["-s", "-lSystem"]
+    elif words[0] == "lld-link":
+        more += ["-s"] if "-shared" in request["kind"] else ["-s", "-Wl,-e,mainCRTStartup"]
+        after = [compiled(request, "image_base.s", _IMAGE_BASE), *after]
+    if "-mcpu=arm926ej_s" in request["flags"]:
+        flags = ("-fPIC", "-fno-builtin", "-fno-unwind-tables")
+        after = [compiled(request, "atomics.c", _ARM5_ATOMICS, *flags), *after]
     output = Path(request["output"])
-    if request["cache"]:
-        shutil.rmtree(f"{_CACHE}/tmp", ignore_errors=True)
-        os.rename(_CACHE, output)
-        return
-    more, before, after = split(link_line(result.stderr, "empty"), "empty.o")
-    if "-mcpu=arm926ej_s" in flags:
-        Path("atomics.c").write_text(_ARM5_ATOMICS)
-        made = subprocess.run(
-            [f"{cwd}/.zig/ziglang/zig", "cc", *request["flags"], "-O2", "-fPIC", "-fno-builtin",
-             "-fno-unwind-tables", "-fno-sanitize=undefined", "-c", "-o", "atomics.o", "atomics.c"],
-            env=env, capture_output=True, text=True,
-        )  # fmt: skip
-        if made.returncode != 0:
-            raise RuntimeFailed(relative(made.stderr.strip()))
-        after = ["atomics.o", *after]
     copy(before, output / "before")
     copy(after, output / "after")
     (output / "flags").write_text(" ".join(more) + "\n")

@@ -2,7 +2,7 @@
 
 Request: `{"make": "file" | "cache" | "check", "env", "flags": [...], "packages": [...],
 "directory", "lower": path | null, "file": its name | null, "mod_cache": bool, "pkg_config": bool,
-"zig_cache": bool, "output"}`. The output is a folder: with the file, and the header of a library;
+"output"}`. The output is a folder: with the file, and the header of a library;
 or a build cache, which a later request names as `lower`; or with the files `compile` and `vet`,
 which hold what Go complains of.
 """
@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from multiarch.core.c.driver import FOLDER, ZIG_CACHE, ZIG_CACHE_BEFORE
+from multiarch.core.c.driver import FOLDER, ZIG_CACHE
 from multiarch.core.errors import MultiarchError
 from multiarch.tools.process import relative, run
 
@@ -109,10 +109,22 @@ def go(request: Mapping[str, Any], *argv: str) -> subprocess.CompletedProcess[st
     )  # fmt: skip
 
 
-def check(request: Mapping[str, Any], output: Path) -> None:
-    """Compile and vet packages, and note what is wrong with them; links nothing."""
+def prepare(request: Mapping[str, Any]) -> Path:
+    """Copy the lower cache, if there is one, and make the output's folder."""
+    if request["lower"]:
+        copy_cache(request["lower"], _GO_CACHE)
+    output = Path(request["output"])
+    output.mkdir()
+    return output
+
+
+def check(request: Mapping[str, Any], output: Path, *more: str) -> None:
+    """Compile and vet packages, and note what is wrong with them; links nothing.
+
+    `more` are further flags of `go list`.
+    """
     directory, flags = request["directory"] or ".", request["flags"]
-    compiled = go(request, "list", "-export", "-f=", *flags)
+    compiled = go(request, "list", "-export", "-f=", *more, *flags)
     vetted = go(request, "vet", *flags) if compiled.returncode == 0 else None
     for name, result in (("compile", compiled), ("vet", vetted)):
         failed = result is not None and result.returncode != 0
@@ -121,12 +133,7 @@ def check(request: Mapping[str, Any], output: Path) -> None:
 
 def main(request: Mapping[str, Any]) -> None:
     """Build, and leave what is asked for; raises BuildFailed."""
-    directory, output = request["directory"] or ".", Path(request["output"])
-    if request["lower"]:
-        copy_cache(request["lower"], _GO_CACHE)
-    if request["zig_cache"]:
-        copy_cache(ZIG_CACHE_BEFORE, ZIG_CACHE)
-    output.mkdir()
+    directory, output = request["directory"] or ".", prepare(request)
     if request["make"] == "check":
         check(request, output)
         return

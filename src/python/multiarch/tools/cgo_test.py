@@ -12,16 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from multiarch.core.c.driver import ZIG_CACHE, ZIG_CACHE_BEFORE
-from multiarch.tools.cgo import (
-    _GO_CACHE,
-    BuildFailed,
-    copy_cache,
-    environment,
-    go,
-    place,
-    words,
-)
+from multiarch.tools.cgo import BuildFailed, check, environment, place, prepare, words
 from multiarch.tools.process import run
 
 
@@ -36,22 +27,13 @@ def compile_tests(request: Mapping[str, Any], file: Path) -> subprocess.Complete
 
 def main(request: Mapping[str, Any]) -> None:
     """Build, or note what is wrong with the packages; raises BuildFailed."""
-    directory, output = request["directory"] or ".", Path(request["output"])
-    if request["lower"]:
-        copy_cache(request["lower"], _GO_CACHE)
-    if request["zig_cache"]:
-        copy_cache(ZIG_CACHE_BEFORE, ZIG_CACHE)
-    output.mkdir()
-    if request["make"] == "file":
-        result = compile_tests(request, output / request["file"])
-        if result.returncode != 0:
-            raise BuildFailed(place(words(result), directory))
+    output = prepare(request)
+    if request["make"] == "check":
+        check(request, output, "-test")
         return
-    compiled = go(request, "list", "-export", "-test", "-f=", *request["flags"])
-    vetted = go(request, "vet", *request["flags"]) if compiled.returncode == 0 else None
-    for name, outcome in (("compile", compiled), ("vet", vetted)):
-        failed = outcome is not None and outcome.returncode != 0
-        (output / name).write_text(place(words(outcome), directory) if outcome and failed else "")
+    result = compile_tests(request, output / request["file"])
+    if result.returncode != 0:
+        raise BuildFailed(place(words(result), request["directory"] or "."))
 
 
 if __name__ == "__main__":

@@ -36,7 +36,6 @@ from multiarch.backend.go_module.files import (
 from multiarch.backend.go_toolchain import GoToolchain, go_host
 from multiarch.backend.sandbox import SHELL_PATH, ToolProcess, request_json, said
 from multiarch.backend.version import stamps_in
-from multiarch.core.c.driver import starts_with_cache
 from multiarch.core.c.program import advice_for
 from multiarch.core.errors import MultiarchError
 from multiarch.core.golang.cgo import (
@@ -198,7 +197,6 @@ def _request(
     packages: Iterable[str],
     mounts: Mapping[str, Digest],
     *,
-    zig_cache: bool,
     directory: str = "",
     file: str = "",
 ) -> str:
@@ -214,7 +212,6 @@ def _request(
             "file": file or None,
             "mod_cache": MOD_CACHE in mounts,
             "pkg_config": SYSROOT in mounts,
-            "zig_cache": zig_cache,
             "output": "_out",
         }
     )
@@ -243,7 +240,6 @@ async def build_cgo_std(request: CgoStdRequest) -> CgoStd:
                 build_flags(options, settings, gcflags=gcflags),
                 packages,
                 mounts,
-                zig_cache=starts_with_cache(settings.platform, options.c),
             ),
             f"Compile std with cgo for {settings.platform} ({packages[-1]})",
             immutable=FrozenDict(mounts),
@@ -344,7 +340,6 @@ async def build_with_cgo(request: CgoBuildRequest) -> CgoBuild:
                 ),
                 [binary.pattern],
                 mounts,
-                zig_cache=starts_with_cache(settings.platform, options.c),
                 directory=binary.module,
                 file=binary.file_name,
             ),
@@ -388,7 +383,6 @@ async def check_with_cgo(request: CgoCheckRequest) -> CgoCheck:
                 build_flags(options, settings),
                 request.packages,
                 mounts,
-                zig_cache=starts_with_cache(settings.platform, options.c),
                 directory=request.module,
             ),
             f"Check {len(request.packages)} packages of {request.module or '.'} with cgo for "

@@ -23,7 +23,6 @@ from multiarch.backend.go_build.cgo import (
 from multiarch.backend.go_build.graph import ModuleGraph, ModuleGraphRequest
 from multiarch.backend.go_build.tests import GoTest
 from multiarch.backend.sandbox import ToolProcess, said
-from multiarch.core.c.driver import starts_with_cache
 from multiarch.core.c.program import advice_for
 from multiarch.core.errors import MultiarchError
 from multiarch.core.golang.cgo import CgoOptions, build_flags, link_flags
@@ -114,7 +113,6 @@ async def run_go_command(request: CgoTestProcessRequest) -> CgoTestProcess:
                 flags,
                 [test.pattern],
                 mounts,
-                zig_cache=starts_with_cache(settings.platform, options.c),
                 directory=test.module,
                 file="" if is_check else test.file_name,
             ),

@@ -4,15 +4,14 @@ They are called by the Go command, by their names alone, so that no path of the 
 of Go's own cache. They find everything else beside themselves:
 
 * `.zig`: the unpacked `ziglang` wheel;
-* `.crt`: the C library and start-up code that zig made before, see `multiarch.tools.c_runtime`; for
-  windows and darwin, where zig links by itself, it is a cache of zig's that holds them;
+* `.crt`: the C library and start-up code that zig made before, see `multiarch.tools.c_runtime`;
 * `.sysroot`: further headers and libraries.
 """
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from multiarch.core.c.gcc import gcc_flags
 from multiarch.core.c.options import COptions
@@ -53,17 +52,17 @@ while [ "$count" -gt 0 ]; do
     shift
     case $argument in
     {dropped}) ;;
-    *) set -- "$@" "$argument" ;;
+{entries}    *) set -- "$@" "$argument" ;;
     esac
 done
 exec "$root/.zig/ziglang/zig" {driver} {flags} -nostdlib -rtlib=none $(cat "$root/.crt/flags") \\
     "$root/.crt/before"/* "$@" {libraries} "$root/.crt/after"/*
 """
-# Stripped, as what is in the cache: with debug information it would be made again, and zig makes
-# none for these systems anyway.
-_ZIG_WHOLE_LINK = """\
-compile "$@" {libraries} -s
+# What of Windows' start-up code runs first, where a flag says so and `.crt/flags` says otherwise.
+_ENTRY = """\
+    {flag}) set -- "$@" "$argument" "-Wl,-e,{entry}" ;;
 """
+_ENTRIES = {"-mwindows": "WinMainCRTStartup", "-municode": "wmainCRTStartup"}
 _ZIG_AR = """\
 exec "$root/.zig/ziglang/zig" ar "$@"
 """
@@ -74,9 +73,17 @@ _GCC = """\
 exec {program} {flags} "-ffile-prefix-map=$root=." "$@"
 """
 
-# Parts of the C library, which `.crt` holds; with any of them zig would make its own again.
-_PARTS = ("c", "c++", "dl", "m", "pthread", "resolv", "rt", "stdc++", "util")
-
+# Parts of the C library, which `.crt` holds; with any of them zig would make its own again. They
+# are those that zig knows (`isLibCLibName`); on windows as far as programs name them.
+_PARTS: Mapping[str, tuple[str, ...]] = {
+    "linux": ("c", "c++", "dl", "m", "pthread", "resolv", "rt", "stdc++", "util"),
+    "darwin": ("c++", "stdc++"),
+    "windows": (
+        *("c", "c++", "delayimp", "dxguid", "ksguid", "m", "mfuuid", "mingw32", "mingwex"),
+        *("mingwthrd", "moldname", "msvcrt-os", "pthread", "stdc++", "strmiids", "uuid"),
+        *("wbemuuid", "winpthread", "wmcodecdspuuid"),
+    ),
+}
 
 # Go's `net` calls these three functions of macOS by their names (internal/syscall/unix,
 # net_darwin.go), and has the C linker look for their library, which zig does not bring.
@@ -91,18 +98,8 @@ exports:
 ...
 """
 
-# Where zig keeps what it makes, and the cache that it begins with, if there is one.
-ZIG_CACHE, ZIG_CACHE_BEFORE = ".zig-cache", ".crt"
-
-
-def links_alone(platform: Platform) -> bool:
-    """Whether zig links by itself, with a cache that it begins with, and not by our own line."""
-    return platform.os != "linux"
-
-
-def starts_with_cache(platform: Platform, options: COptions) -> bool:
-    """Whether a process gets a cache of zig's to begin with."""
-    return options.compiler == "zig" and links_alone(platform)
+# Where zig keeps what it makes, and where what `multiarch.tools.c_runtime` leaves is mounted.
+ZIG_CACHE, RUNTIME = ".zig-cache", ".crt"
 
 
 def _sysroot(sysroot: str, triple: str, platform: Platform) -> tuple[str, str]:
@@ -133,16 +130,19 @@ def zig_driver(
 ) -> str:
     """The script that compiles and links with zig; `triple` is Debian's name in a sysroot."""
     includes, libraries = _sysroot(options.sysroot, triple, platform)
-    dropped = [f"-l{name}" for name in _PARTS] + ["-pthread"] + ([] if pie else ["-pie"])
+    dropped = [f"-l{name}" for name in _PARTS[platform.os]]
+    dropped += ["-pthread"] + ([] if pie else ["-pie"])
+    entries = _ENTRIES.items() if platform.os == "windows" else ()
     values = {
         "driver": "c++" if cxx else "cc",
         "flags": shlex.join((*target.flags, "-fno-sanitize=undefined")),
         "includes": includes,
-        "libraries": libraries,
+        # After the `-g` of Go's line: else zig makes a .pdb, whose hash the file holds.
+        "libraries": libraries if platform.os == "linux" else f"{libraries} -s",
         "dropped": " | ".join(dropped),
+        "entries": "".join(_ENTRY.format(flag=flag, entry=entry) for flag, entry in entries),
     }
-    link = _ZIG_WHOLE_LINK if links_alone(platform) else _ZIG_LINK
-    return _HEAD + (_ZIG + link).format(**values)
+    return _HEAD + (_ZIG + _ZIG_LINK).format(**values)
 
 
 def gcc_driver(program: str, platform: Platform, options: COptions) -> str:
@@ -164,8 +164,13 @@ def gcc_archiver(program: str) -> str:
     return _HEAD + 'PATH=${PATH#"$root/.cc:"}\n' + _GCC_AR.format(program=shlex.quote(program))
 
 
-def runtime_flags(linkmode: str, options: COptions) -> tuple[str, ...]:
-    """What kind of file zig makes its C library for, as flags of `zig cc`."""
+def runtime_flags(platform: Platform, linkmode: str, options: COptions) -> tuple[str, ...]:
+    """What kind of file zig makes its C library for, as flags of `zig cc`.
+
+    Only linux has many. On windows libraries start otherwise, and on darwin all is one.
+    """
+    if platform.os != "linux":
+        return ("-shared",) if (platform.os, linkmode) == ("windows", "c-shared") else ()
     kinds: dict[str, tuple[str, ...]] = {"pie": ("-pie",), "c-shared": ("-shared",)}
     kind = kinds.get(linkmode, ())
     if options.static and linkmode != "c-shared":

@@ -10,8 +10,9 @@ from multiarch.core.platforms import Platform
 
 # What `dynamic` means where nothing else is said: older than any Debian that is still supported.
 DEFAULT_GLIBC = "2.31"
-# The first glibc that has the architecture at all.
-_FIRST_GLIBC = {"loong64": "2.36"}
+# The first glibc that has the architecture at all; for ppc64le, the IEEE `long double` of zig's
+# headers.
+_FIRST_GLIBC = {"loong64": "2.36", "ppc64le": "2.32"}
 
 _GLIBC = re.compile(r"glibc-(2\.\d+)\Z")
 

@@ -6,7 +6,7 @@ import re
 import shlex
 from collections.abc import Sequence
 
-from multiarch.core.c.driver import CC, FOLDER, ZIG_CACHE, ZIG_CACHE_BEFORE, starts_with_cache
+from multiarch.core.c.driver import CC, FOLDER
 from multiarch.core.c.options import COptions
 from multiarch.core.platforms import Platform
 
@@ -24,11 +24,6 @@ def compile_script(
         f'export PATH="$PWD/{FOLDER}:$PATH" HOME="$PWD/.home" TMPDIR="$PWD/.tmp"',
         'export ZIG_GLOBAL_CACHE_DIR="$PWD/.zig-cache" ZIG_LOCAL_CACHE_DIR="$PWD/.zig-cache"',
         "mkdir -p .home .tmp _objects _out",
-        *(
-            [f"cp -r {ZIG_CACHE_BEFORE}/. {ZIG_CACHE}; chmod -R u+w {ZIG_CACHE}"]
-            if starts_with_cache(platform, options)
-            else []
-        ),
     ]
     objects = []
     for n, source in enumerate(sources):
