@@ -32,7 +32,7 @@ from pants.engine.fs import (
 )
 from pants.engine.internals.native_engine import EMPTY_DIGEST
 from pants.engine.internals.session import RunId
-from pants.engine.process import FallibleProcessResult, Process, ProcessCacheScope
+from pants.engine.process import FallibleProcessResult, ProcessCacheScope
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import (
     DependenciesRequest,
@@ -76,7 +76,7 @@ from multiarch.backend.go_cross_test.target_types import (
 from multiarch.backend.go_module.files import ModuleFiles, ModuleFilesRequest
 from multiarch.backend.image.runs import ENGINE_CACHE, EngineHost, EngineHostRequest
 from multiarch.backend.platforms import PlatformMatrix, SupportToday
-from multiarch.backend.sandbox import SHELL_PATH, ToolProcess, request_json
+from multiarch.backend.sandbox import SHELL_PATH, ToolProcess, request_json, run_tool
 from multiarch.backend.subsystems.multiarch_go_test import MultiarchGoTestSubsystem
 from multiarch.backend.summary import NoticesRequest, Said, tested_cell
 from multiarch.core.golang.failures import report
@@ -267,19 +267,17 @@ async def run_test(
         "profile": PROFILE if options.use_coverage else None,
     }
     scope = ProcessCacheScope.PER_SESSION if options.force else ProcessCacheScope.SUCCESSFUL
-    process = await Get(
-        Process,
-        ToolProcess(
-            "multiarch.tools.go_test",
-            request_json(value),
-            f"Run Go tests {test.address}",
-            input_digest=await Get(Digest, MergeDigests((binary, files.digest))),
-            output_files=(_RESULTS, PROFILE),
-            caches=ENGINE_CACHE,
-            cache_scope=scope,
-        ),
+    tool = ToolProcess(
+        "multiarch.tools.go_test",
+        request_json(value),
+        f"Run Go tests {test.address}",
+        input_digest=await Get(Digest, MergeDigests((binary, files.digest))),
+        output_files=(_RESULTS, PROFILE),
+        caches=ENGINE_CACHE,
+        local=True,
+        cache_scope=scope,
     )
-    return RanTest(await Get(FallibleProcessResult, Process, process))
+    return RanTest(await run_tool(tool))
 
 
 def _not_run(failures: Iterable[CompileFailure]) -> str:

@@ -11,19 +11,20 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pants.engine.env_vars import CompleteEnvironmentVars
 from pants.engine.fs import Digest, DigestSubset, PathGlobs, RemovePrefix
-from pants.engine.process import (
-    FallibleProcessResult,
-    Process,
-    ProcessResult,
-    ProcessResultMetadata,
-)
+from pants.engine.process import ProcessResultMetadata
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
 
-from multiarch.backend.sandbox import ToolProcess, note_process, request_json
+from multiarch.backend.sandbox import (
+    HostNote,
+    LocalEnvironmentVars,
+    Noted,
+    ToolProcess,
+    request_json,
+    run_tool,
+)
 from multiarch.backend.subsystems.multiarch_engine import MultiarchEngineSubsystem
 from multiarch.core.errors import MultiarchError
 from multiarch.tools.engines.host import MISSING_EXIT_CODE
@@ -75,23 +76,17 @@ class ExecutedRun:
 
 @rule(desc="Note what the host has for engines", level=LogLevel.DEBUG)
 async def note_host(
-    _: EngineHostRequest, environment: CompleteEnvironmentVars, options: MultiarchEngineSubsystem
+    _: EngineHostRequest, local: LocalEnvironmentVars, options: MultiarchEngineSubsystem
 ) -> EngineHost:
     note = {
-        "environment": {name: environment[name] for name in _PASSED if name in environment},
+        "environment": {name: local.variables[name] for name in _PASSED if name in local.variables},
         "secrets": dict(options.secrets),
         "timeout": options.run_timeout,
         "network": options.run_network,
     }
-    process = note_process(
-        "what the host has for engines",
-        json.dumps(note, sort_keys=True),
-        caches=ENGINE_CACHE,
-        folder=".engine",
-        name="host.json",
-    )
-    await Get(ProcessResult, Process, process)
-    return EngineHost(options.is_error(environment))
+    what, text = "what the host has for engines", json.dumps(note, sort_keys=True)
+    await Get(Noted, HostNote(what, text, ENGINE_CACHE, ".engine", "host.json"))
+    return EngineHost(options.is_error(local.variables))
 
 
 @rule(desc="Execute RUN", level=LogLevel.DEBUG)
@@ -108,19 +103,17 @@ async def execute_run(request: ExecuteRunRequest, options: MultiarchEngineSubsys
         "engine": options.engine.value,
         "output": "layer.tar",
     }
-    process = await Get(
-        Process,
-        ToolProcess(
-            "multiarch.tools.run_step",
-            request_json(value),
-            f"{request.text} for {request.platform} in {request.address}",
-            input_digest=await Get(Digest, RemovePrefix(found, folder)),
-            output_files=("layer.tar",),
-            wheels=DOCKER_WHEELS,
-            caches=ENGINE_CACHE,
-        ),
+    tool = ToolProcess(
+        "multiarch.tools.run_step",
+        request_json(value),
+        f"{request.text} for {request.platform} in {request.address}",
+        input_digest=await Get(Digest, RemovePrefix(found, folder)),
+        output_files=("layer.tar",),
+        wheels=DOCKER_WHEELS,
+        caches=ENGINE_CACHE,
+        local=True,
     )
-    result = await Get(FallibleProcessResult, Process, process)
+    result = await run_tool(tool)
     where = f"{request.where}: {request.text!r} for `{request.platform}`"
     problem = result.stderr.decode(errors="replace").strip()
     if result.exit_code == MISSING_EXIT_CODE:

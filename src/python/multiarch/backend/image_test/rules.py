@@ -62,7 +62,7 @@ from multiarch.backend.image_test.target_types import (
     ImageTestTarget,
     ImageTestTimeoutField,
 )
-from multiarch.backend.sandbox import ToolProcess, request_json
+from multiarch.backend.sandbox import ToolProcess, request_json, run_tool
 from multiarch.backend.subsystems.multiarch_engine import MultiarchEngineSubsystem
 from multiarch.backend.subsystems.multiarch_image_test import MultiarchImageTestSubsystem
 from multiarch.backend.summary import NoticesRequest, Said, tested_cell
@@ -194,20 +194,18 @@ async def run_commands(request: CommandsRequest, options: MultiarchEngineSubsyst
         "timeout": request.timeout,
         "results": "results.json",
     }
-    process = await Get(
-        Process,
-        ToolProcess(
-            "multiarch.tools.image_commands",
-            request_json(value),
-            f"Run the commands of {request.address}",
-            input_digest=request.inputs,
-            output_files=("results.json",),
-            wheels=DOCKER_WHEELS,
-            caches=ENGINE_CACHE,
-            cache_scope=request.cache_scope,
-        ),
+    tool = ToolProcess(
+        "multiarch.tools.image_commands",
+        request_json(value),
+        f"Run the commands of {request.address}",
+        input_digest=request.inputs,
+        output_files=("results.json",),
+        wheels=DOCKER_WHEELS,
+        caches=ENGINE_CACHE,
+        local=True,
+        cache_scope=request.cache_scope,
     )
-    result = await Get(FallibleProcessResult, Process, process)
+    result = await run_tool(tool)
     problem = result.stderr.decode(errors="replace").strip()
     if result.exit_code == MISSING_EXIT_CODE:
         return RanCommands("", problem, "", result.metadata)
