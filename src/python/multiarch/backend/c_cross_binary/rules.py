@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from pants.build_graph.address import Address
 from pants.core.goals.package import BuiltPackage, PackageFieldSet
+from pants.core.util_rules.environments import EnvironmentField
 from pants.engine.engine_aware import EngineAwareParameter
 from pants.engine.fs import (
     CreateDigest,
@@ -180,6 +181,7 @@ class PackageCBinaryFieldSet(PackageFieldSet):
     required_fields = (CBinaryPlatformField,)
 
     platform: CBinaryPlatformField
+    environment: EnvironmentField
 
 
 @rule(level=LogLevel.DEBUG)

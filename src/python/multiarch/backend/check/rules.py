@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from pants.core.goals.check import CheckRequest, CheckResult, CheckResults
+from pants.core.util_rules.environments import EnvironmentField
 from pants.engine.engine_aware import EngineAwareParameter
 from pants.engine.fs import Digest, DigestContents
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
@@ -58,6 +59,7 @@ class GoCheckFieldSet(FieldSet):
     required_fields = (GoBinaryPlatformField,)
 
     platform: GoBinaryPlatformField
+    environment: EnvironmentField
 
 
 class GoCheckRequest(CheckRequest):

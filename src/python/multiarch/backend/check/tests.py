@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pants.core.goals.check import CheckRequest, CheckResult, CheckResults
+from pants.core.util_rules.environments import EnvironmentField
 from pants.engine.engine_aware import EngineAwareParameter
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import FieldSet
@@ -46,6 +47,7 @@ class GoTestCheckFieldSet(FieldSet):
     required_fields = (GoTestPlatformField,)
 
     platform: GoTestPlatformField
+    environment: EnvironmentField
 
 
 class GoTestCheckRequest(CheckRequest):

@@ -16,8 +16,10 @@ from pants.core.goals.test import (
     TestSubsystem,
 )
 from pants.core.target_types import FileSourceField, ResourceSourceField
+from pants.core.util_rules.environments import EnvironmentField
 from pants.core.util_rules.source_files import SourceFiles, SourceFilesRequest
 from pants.engine.env_vars import EnvironmentVars, EnvironmentVarsRequest
+from pants.engine.environment import ChosenLocalEnvironmentName, EnvironmentName
 from pants.engine.fs import (
     EMPTY_FILE_DIGEST,
     AddPrefix,
@@ -74,9 +76,9 @@ from multiarch.backend.go_cross_test.target_types import (
     GoTestTimeoutField,
 )
 from multiarch.backend.go_module.files import ModuleFiles, ModuleFilesRequest
-from multiarch.backend.image.runs import ENGINE_CACHE, EngineHost, EngineHostRequest
+from multiarch.backend.image.runs import EngineHost, EngineHostRequest, run_with_engine
 from multiarch.backend.platforms import PlatformMatrix, SupportToday
-from multiarch.backend.sandbox import SHELL_PATH, ToolProcess, request_json, run_tool
+from multiarch.backend.sandbox import SHELL_PATH, ToolProcess, request_json
 from multiarch.backend.subsystems.multiarch_go_test import MultiarchGoTestSubsystem
 from multiarch.backend.summary import NoticesRequest, Said, tested_cell
 from multiarch.core.golang.failures import report
@@ -145,6 +147,7 @@ class GoTestFieldSet(TestFieldSet):
 
     sources: GoTestSourcesField
     platform: GoTestPlatformField
+    environment: EnvironmentField
     timeout: GoTestTimeoutField
     extra_env_vars: GoTestExtraEnvVarsField
     dependencies: GoTestDependenciesField
@@ -244,11 +247,14 @@ async def run_test(
     request: RunTestRequest,
     options: TestSubsystem,
     subsystem: MultiarchGoTestSubsystem,
-    extra: TestExtraEnv,
 ) -> RanTest:
     test, field_set = request.test, request.field_set
-    own, files, binary, _ = await MultiGet(
-        Get(EnvironmentVars, EnvironmentVarsRequest(field_set.extra_env_vars.sorted())),
+    # The variables are those of the machine that Pants runs on, wherever the test runs.
+    local = (await Get(ChosenLocalEnvironmentName)).val
+    own_names = EnvironmentVarsRequest(field_set.extra_env_vars.sorted())
+    own, extra, files, binary, host = await MultiGet(
+        Get(EnvironmentVars, {own_names: EnvironmentVarsRequest, local: EnvironmentName}),
+        Get(TestExtraEnv, EnvironmentName, local),
         Get(TestFiles, TestFilesRequest(test.module, test.package, field_set.dependencies)),
         Get(Digest, AddPrefix(request.binary, ".test")),
         Get(EngineHost, EngineHostRequest()),
@@ -273,11 +279,9 @@ async def run_test(
         f"Run Go tests {test.address}",
         input_digest=await Get(Digest, MergeDigests((binary, files.digest))),
         output_files=(_RESULTS, PROFILE),
-        caches=ENGINE_CACHE,
-        local=True,
         cache_scope=scope,
     )
-    return RanTest(await run_tool(tool))
+    return RanTest(await run_with_engine(tool, host))
 
 
 def _not_run(failures: Iterable[CompileFailure]) -> str:
@@ -355,6 +359,7 @@ class PackageTestFieldSet(PackageFieldSet):
     required_fields = (GoTestPlatformField, GoTestBinaryField)
 
     platform: GoTestPlatformField
+    environment: EnvironmentField
 
     @classmethod
     def opt_out(cls, target: Target) -> bool:

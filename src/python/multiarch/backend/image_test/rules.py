@@ -11,6 +11,7 @@ from typing import Any
 
 from pants.build_graph.address import Address, AddressInput
 from pants.core.goals.test import TestFieldSet, TestRequest, TestResult, TestSubsystem
+from pants.core.util_rules.environments import EnvironmentField
 from pants.core.util_rules.source_files import SourceFiles, SourceFilesRequest
 from pants.engine.addresses import UnparsedAddressInputs
 from pants.engine.fs import (
@@ -48,9 +49,9 @@ from pants.util.logging import LogLevel
 from multiarch.backend.image.built_image import BuildImageRequest, BuiltImage
 from multiarch.backend.image.runs import (
     DOCKER_WHEELS,
-    ENGINE_CACHE,
     EngineHost,
     EngineHostRequest,
+    run_with_engine,
 )
 from multiarch.backend.image.target_types import ImagePlatformField
 from multiarch.backend.image_test.target_types import (
@@ -62,7 +63,7 @@ from multiarch.backend.image_test.target_types import (
     ImageTestTarget,
     ImageTestTimeoutField,
 )
-from multiarch.backend.sandbox import ToolProcess, request_json, run_tool
+from multiarch.backend.sandbox import ToolProcess, request_json
 from multiarch.backend.subsystems.multiarch_engine import MultiarchEngineSubsystem
 from multiarch.backend.subsystems.multiarch_image_test import MultiarchImageTestSubsystem
 from multiarch.backend.summary import NoticesRequest, Said, tested_cell
@@ -151,6 +152,7 @@ class ImageTestFieldSet(TestFieldSet):
 
     sources: ImageTestSourceField
     image: ImageTestAddressField
+    environment: EnvironmentField
     timeout: ImageTestTimeoutField
 
 
@@ -184,7 +186,7 @@ class RanCommands:
 
 @rule(desc="Run the commands of an image's tests", level=LogLevel.DEBUG)
 async def run_commands(request: CommandsRequest, options: MultiarchEngineSubsystem) -> RanCommands:
-    await Get(EngineHost, EngineHostRequest())
+    host = await Get(EngineHost, EngineHostRequest())
     value = {
         "image": "image.tar",
         "commands": "commands.json",
@@ -201,11 +203,9 @@ async def run_commands(request: CommandsRequest, options: MultiarchEngineSubsyst
         input_digest=request.inputs,
         output_files=("results.json",),
         wheels=DOCKER_WHEELS,
-        caches=ENGINE_CACHE,
-        local=True,
         cache_scope=request.cache_scope,
     )
-    result = await run_tool(tool)
+    result = await run_with_engine(tool, host)
     problem = result.stderr.decode(errors="replace").strip()
     if result.exit_code == MISSING_EXIT_CODE:
         return RanCommands("", problem, "", result.metadata)

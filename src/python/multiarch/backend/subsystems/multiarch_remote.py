@@ -30,3 +30,13 @@ class MultiarchRemoteSubsystem(Subsystem):
             """
         ),
     )
+    engine_environment = StrOption(
+        default="",
+        help=softwrap(
+            """
+            The environment (a name of `[environments-preview].names`) whose workers have what RUN,
+            the commands of `image_test` and the tests of foreign platforms need: an engine, QEMU.
+            Empty: all that runs on the machine that Pants runs on. Secrets are only there.
+            """
+        ),
+    )
