@@ -100,6 +100,18 @@ class ExecutedRun:
     run: ProcessResultMetadata
 
 
+async def _workers_with_engines(name: str) -> EnvironmentName | None:
+    """The environment of that name, unless it falls back to this machine."""
+    if not name:
+        return None
+    origin = "the option `[multiarch-remote].engine_environment`"
+    found = await Get(EnvironmentName, EnvironmentNameRequest(name, description_of_origin=origin))
+    target = await Get(EnvironmentTarget, EnvironmentName, found)
+    if target.val is None or not target.val.has_field(RemotePlatformField):
+        return None
+    return found
+
+
 @rule(desc="Note what the host has for engines", level=LogLevel.DEBUG)
 async def note_host(
     _: EngineHostRequest,
@@ -120,18 +132,6 @@ async def note_host(
     folder, name = _NOTE.split("/")
     await Get(Noted, HostNote(what, text, _CACHE, folder, name))
     return EngineHost(is_error)
-
-
-async def _workers_with_engines(name: str) -> EnvironmentName | None:
-    """The environment of that name, unless it falls back to this machine."""
-    if not name:
-        return None
-    origin = "the option `[multiarch-remote].engine_environment`"
-    found = await Get(EnvironmentName, EnvironmentNameRequest(name, description_of_origin=origin))
-    target = await Get(EnvironmentTarget, EnvironmentName, found)
-    if target.val is None or not target.val.has_field(RemotePlatformField):
-        return None
-    return found
 
 
 async def run_with_engine(tool: ToolProcess, host: EngineHost) -> FallibleProcessResult:
