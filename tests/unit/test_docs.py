@@ -17,9 +17,14 @@ DOCS = sorted(
 PAGES = pytest.mark.parametrize("page", DOCS, ids=lambda p: str(p.relative_to(ROOT)))
 
 # Pants' own targets that the examples use, with the fields they use of them.
-PANTS_TARGETS = {"files": {"name", "sources"}, "file": {"name", "source"}}
+PANTS_TARGETS = {
+    "files": {"name", "sources"},
+    "file": {"name", "source"},
+    "remote_environment": {"name", "platform", "fallback_environment"},
+    "__defaults__": {"all", "ignore_unknown_fields"},
+}
 # Pants' own fields that every target has.
-PANTS_FIELDS = {"name", "description", "tags", "dependencies"}
+PANTS_FIELDS = {"name", "description", "tags", "dependencies", "environment"}
 
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)", re.DOTALL)

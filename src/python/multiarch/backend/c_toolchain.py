@@ -14,6 +14,7 @@ from pants.engine.fs import (
     PathGlobs,
     RemovePrefix,
 )
+from pants.engine.platform import Platform as HostPlatform
 from pants.engine.process import FallibleProcessResult, Process, ProcessCacheScope
 from pants.engine.rules import Get, collect_rules, rule
 from pants.util.frozendict import FrozenDict
@@ -25,7 +26,9 @@ from multiarch.backend.sandbox import (
     ToolProcess,
     Wheel,
     WheelRequest,
+    binary_wheel_platform,
     request_json,
+    run_process,
     said,
 )
 from multiarch.backend.subsystems.c_toolchain import CToolchainSubsystem
@@ -116,7 +119,7 @@ class CToolchain:
     identity: str
 
 
-def zig_wheel(subsystem: CToolchainSubsystem) -> WheelRequest:
+def zig_wheel(subsystem: CToolchainSubsystem, platform: str = "") -> WheelRequest:
     """Name the ziglang wheel; raises MultiarchError when its sums are not known."""
     version = subsystem.zig_version
     known = {**WHEELS["ziglang"], **{k: tuple(v) for k, v in subsystem.known_zig_wheels.items()}}
@@ -126,12 +129,13 @@ def zig_wheel(subsystem: CToolchainSubsystem) -> WheelRequest:
             f"index; known are {', '.join(sorted(known))}.{did_you_mean(version, known)} Add the "
             "sums of further `ziglang` wheels to [c-toolchain].known_zig_wheels."
         )
-    return WheelRequest("ziglang", version, known[version])
+    return WheelRequest("ziglang", version, known[version], platform)
 
 
 @rule(desc="Fetch zig", level=LogLevel.DEBUG)
-async def fetch_zig(_: ZigRequest, subsystem: CToolchainSubsystem) -> Zig:
-    return Zig((await Get(Wheel, WheelRequest, zig_wheel(subsystem))).digest)
+async def fetch_zig(_: ZigRequest, subsystem: CToolchainSubsystem, host: HostPlatform) -> Zig:
+    wheel = zig_wheel(subsystem, binary_wheel_platform(host))
+    return Zig((await Get(Wheel, WheelRequest, wheel)).digest)
 
 
 @rule(desc="Make a C library", level=LogLevel.DEBUG)
@@ -163,16 +167,14 @@ async def make_c_runtime(request: CRuntimeRequest) -> CRuntime:
 @rule(desc="Ask a C compiler of this machine for its version", level=LogLevel.DEBUG)
 async def ask_host_compiler(request: HostCompilerRequest) -> HostCompiler:
     # What it is made of may change behind our back: it is asked again whenever Pants restarts.
-    result = await Get(
-        FallibleProcessResult,
-        Process(
-            ("/bin/sh", "-c", '"$0" --version && "$0" -dumpmachine', request.program),
-            description=f"Ask {request.program} for its version",
-            env={"PATH": SHELL_PATH, "LC_ALL": "C"},
-            cache_scope=ProcessCacheScope.PER_RESTART_ALWAYS,
-            level=LogLevel.DEBUG,
-        ),
+    process = Process(
+        ("/bin/sh", "-c", '"$0" --version && "$0" -dumpmachine', request.program),
+        description=f"Ask {request.program} for its version",
+        env={"PATH": SHELL_PATH, "LC_ALL": "C"},
+        cache_scope=ProcessCacheScope.PER_RESTART_ALWAYS,
+        level=LogLevel.DEBUG,
     )
+    result = await run_process(process, local=True)
     return HostCompiler(result.stdout.decode(errors="replace") if result.exit_code == 0 else "")
 
 

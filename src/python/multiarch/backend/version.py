@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pants.engine.engine_aware import EngineAwareReturnType
-from pants.engine.env_vars import CompleteEnvironmentVars
+from pants.engine.environment import ChosenLocalEnvironmentName, EnvironmentName
 from pants.engine.fs import DigestContents, GlobMatchErrorBehavior, PathGlobs
 from pants.engine.internals.session import RunId
 from pants.engine.rules import Get, collect_rules, rule
@@ -19,6 +19,7 @@ from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
 from pants.vcs.git import GitWorktree, GitWorktreeRequest, MaybeGitWorktree
 
+from multiarch.backend.sandbox import LocalEnvironmentVars
 from multiarch.backend.subsystems.multiarch import MultiarchSubsystem, VersionSource
 from multiarch.core.stamps import stamp_names
 from multiarch.core.version import (
@@ -105,7 +106,11 @@ def read_git(worktree: GitWorktree) -> SourceVersion:
 @rule(desc="Ask git for the version", level=LogLevel.DEBUG)
 async def git_state(_: GitStateRequest, run_id: RunId) -> GitState:
     del run_id  # With it, the rule runs anew in each run.
-    found = await Get(MaybeGitWorktree, GitWorktreeRequest())
+    local = await Get(ChosenLocalEnvironmentName)
+    found = await Get(
+        MaybeGitWorktree,
+        {GitWorktreeRequest(): GitWorktreeRequest, local.val: EnvironmentName},
+    )
     if found.git_worktree is None:
         raise VersionError(
             f'{_WHERE} is "git", and there is no git, or no git checkout here. Install git, or use '
@@ -132,8 +137,8 @@ async def source_version(_: SourceVersionRequest, multiarch: MultiarchSubsystem)
         text = contents[0].content.decode(errors="replace")
         found = stated_version(parse_variables(text), where=path)
     elif source is VersionSource.ENVIRONMENT:
-        environment = await Get(CompleteEnvironmentVars)
-        found = stated_version(environment, where="the environment")
+        local = await Get(LocalEnvironmentVars)
+        found = stated_version(local.variables, where="the environment")
     else:
         found = SourceVersion(multiarch.version)
     given = multiarch.source_date_epoch

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from pants.build_graph.address import Address
 from pants.core.goals.package import BuiltPackage, PackageFieldSet
+from pants.core.util_rules.environments import EnvironmentField
 from pants.engine.engine_aware import EngineAwareParameter
 from pants.engine.fs import (
     CreateDigest,
@@ -17,7 +18,7 @@ from pants.engine.fs import (
     RemovePrefix,
 )
 from pants.engine.internals.native_engine import EMPTY_DIGEST
-from pants.engine.process import FallibleProcessResult, Process
+from pants.engine.process import Process
 from pants.engine.rules import Get, collect_rules, rule
 from pants.engine.target import (
     GeneratedTargets,
@@ -55,7 +56,7 @@ from multiarch.backend.go_cross_binary.rules import (
     platform_targets,
 )
 from multiarch.backend.platforms import PlatformMatrix, SupportToday
-from multiarch.backend.sandbox import CACHE_ANSWER_MILLIS, SHELL_PATH, said
+from multiarch.backend.sandbox import CACHE_ANSWER_MILLIS, SHELL_PATH, run_process, said
 from multiarch.backend.subsystems.c_toolchain import CToolchainSubsystem
 from multiarch.backend.summary import NoticesRequest, Said
 from multiarch.backend.version import stamps_in
@@ -154,18 +155,16 @@ async def build_c_binary(
     output = f"_out/{binary.file_name}"
     script = compile_script(files, output, platform, binary.options, cflags)
     written = await Get(Digest, CreateDigest([FileContent("run.sh", script.encode())]))
-    result = await Get(
-        FallibleProcessResult,
-        Process(
-            RUN_SCRIPT,
-            description=f"Compile {request.address}",
-            input_digest=await Get(Digest, MergeDigests((sources.snapshot.digest, written))),
-            immutable_input_digests=compiler.mounts,
-            env={"PATH": SHELL_PATH, "MULTIARCH_C_COMPILER": compiler.identity},
-            output_files=(output,),
-            remote_cache_speculation_delay_millis=CACHE_ANSWER_MILLIS,
-        ),
+    process = Process(
+        RUN_SCRIPT,
+        description=f"Compile {request.address}",
+        input_digest=await Get(Digest, MergeDigests((sources.snapshot.digest, written))),
+        immutable_input_digests=compiler.mounts,
+        env={"PATH": SHELL_PATH, "MULTIARCH_C_COMPILER": compiler.identity},
+        output_files=(output,),
+        remote_cache_speculation_delay_millis=CACHE_ANSWER_MILLIS,
     )
+    result = await run_process(process, local=binary.options.compiler == "gcc")
     if result.exit_code != 0:
         words = said(result)
         return failed_binary(binary, words + advice_for(words, binary.options, platform))
@@ -182,6 +181,7 @@ class PackageCBinaryFieldSet(PackageFieldSet):
     required_fields = (CBinaryPlatformField,)
 
     platform: CBinaryPlatformField
+    environment: EnvironmentField
 
 
 @rule(level=LogLevel.DEBUG)

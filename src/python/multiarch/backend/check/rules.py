@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from pants.core.goals.check import CheckRequest, CheckResult, CheckResults
+from pants.core.util_rules.environments import EnvironmentField
 from pants.engine.engine_aware import EngineAwareParameter
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import FieldSet
@@ -54,6 +55,7 @@ class GoCheckFieldSet(FieldSet):
     required_fields = (GoPlatformField,)
 
     platform: GoPlatformField
+    environment: EnvironmentField
 
 
 class GoCheckRequest(CheckRequest):

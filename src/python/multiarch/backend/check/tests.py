@@ -46,6 +46,21 @@ class CheckedTest:
     failures: tuple[CheckFailure, ...]
 
 
+async def _check_cgo(test: GoTest, main: str) -> dict[CompileFailure, str]:
+    """Check with the Go command itself, as it builds such tests; a helper of rules."""
+    checked = await Get(CgoCheck, CgoTestCheckRequest(test, main))
+    tested = f"{main.removesuffix('.test')} [{main}]"
+    return {
+        CompileFailure(path or tested, str(test.platform), words): step
+        for step, found in (
+            ("compile", split_layer_errors(checked.compile)),
+            ("vet", {tested: checked.vet}),
+        )
+        for path, words in found.items()
+        if words
+    }
+
+
 @rule(desc="Check Go tests", level=LogLevel.DEBUG)
 async def check_test(request: CheckTestRequest) -> CheckedTest:
     test = request.test
@@ -77,21 +92,6 @@ async def check_test(request: CheckTestRequest) -> CheckedTest:
                 found[CompileFailure(path, str(test.platform), words[path])] = "vet"
     failures = await explained(test.module, graph, [main], found)
     return CheckedTest(CheckedPlatform(test.platform, clean, waiting), failures)
-
-
-async def _check_cgo(test: GoTest, main: str) -> dict[CompileFailure, str]:
-    """Check with the Go command itself, as it builds such tests; a helper of rules."""
-    checked = await Get(CgoCheck, CgoTestCheckRequest(test, main))
-    tested = f"{main.removesuffix('.test')} [{main}]"
-    return {
-        CompileFailure(path or tested, str(test.platform), words): step
-        for step, found in (
-            ("compile", split_layer_errors(checked.compile)),
-            ("vet", {tested: checked.vet}),
-        )
-        for path, words in found.items()
-        if words
-    }
 
 
 def rules() -> Iterable[object]:

@@ -17,7 +17,7 @@ from pants.engine.fs import (
     RemovePrefix,
 )
 from pants.engine.platform import Platform as HostPlatform
-from pants.engine.process import FallibleProcessResult, Process
+from pants.engine.process import FallibleProcessResult
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
@@ -34,7 +34,7 @@ from multiarch.backend.go_module.files import (
     ModuleInputsRequest,
 )
 from multiarch.backend.go_toolchain import GoToolchain, go_host
-from multiarch.backend.sandbox import SHELL_PATH, ToolProcess, request_json, said
+from multiarch.backend.sandbox import SHELL_PATH, ToolProcess, request_json, run_tool, said
 from multiarch.backend.version import stamps_in
 from multiarch.core.c.program import advice_for
 from multiarch.core.errors import MultiarchError
@@ -230,23 +230,21 @@ async def build_cgo_std(request: CgoStdRequest) -> CgoStd:
         mounts[_CACHE] = lower.cache
     gcflags = f"all={' '.join(settings.gcflags)}" if settings.gcflags else ""
     packages = std_patterns(request.layers)
-    process = await Get(
-        Process,
-        ToolProcess(
-            "multiarch.tools.cgo",
-            _request(
-                "cache",
-                _env(options, settings, compiler),
-                build_flags(options, settings, gcflags=gcflags),
-                packages,
-                mounts,
-            ),
-            f"Compile std with cgo for {settings.platform} ({packages[-1]})",
-            immutable=FrozenDict(mounts),
-            output_directories=("_out",),
+    tool = ToolProcess(
+        "multiarch.tools.cgo",
+        _request(
+            "cache",
+            _env(options, settings, compiler),
+            build_flags(options, settings, gcflags=gcflags),
+            packages,
+            mounts,
         ),
+        f"Compile std with cgo for {settings.platform} ({packages[-1]})",
+        immutable=FrozenDict(mounts),
+        output_directories=("_out",),
+        local=options.c.compiler == "gcc",
     )
-    result = await Get(FallibleProcessResult, Process, process)
+    result = await run_tool(tool)
     if result.exit_code != 0:
         raise MultiarchError(
             f"std of {settings.go_version} does not compile with cgo for {settings.platform}:\n"
@@ -327,29 +325,27 @@ async def build_with_cgo(request: CgoBuildRequest) -> CgoBuild:
     stamps = await stamps_in(value for _, value in binary.x_defs)
     x_defs = fill(binary.x_defs, stamps, where=where)
     ldflags = link_flags(options, settings.platform, binary.ldflags, x_defs, where=where)
-    process = await Get(
-        Process,
-        ToolProcess(
-            "multiarch.tools.cgo",
-            _request(
-                "file",
-                _env(options, settings, compiler),
-                (
-                    *build_flags(options, settings, gcflags=binary.gcflags_text),
-                    f"-ldflags={ldflags}",
-                ),
-                [binary.pattern],
-                mounts,
-                directory=binary.module,
-                file=binary.file_name,
+    tool = ToolProcess(
+        "multiarch.tools.cgo",
+        _request(
+            "file",
+            _env(options, settings, compiler),
+            (
+                *build_flags(options, settings, gcflags=binary.gcflags_text),
+                f"-ldflags={ldflags}",
             ),
-            f"Build {binary.address} with cgo",
-            input_digest=await Get(Digest, MergeDigests((sources, profile))),
-            immutable=FrozenDict(mounts),
-            output_directories=("_out",),
+            [binary.pattern],
+            mounts,
+            directory=binary.module,
+            file=binary.file_name,
         ),
+        f"Build {binary.address} with cgo",
+        input_digest=await Get(Digest, MergeDigests((sources, profile))),
+        immutable=FrozenDict(mounts),
+        output_directories=("_out",),
+        local=options.c.compiler == "gcc",
     )
-    result = await Get(FallibleProcessResult, Process, process)
+    result = await run_tool(tool)
     if result.exit_code != 0:
         words = said(result)
         words += advice_for(words, options.c, settings.platform)
@@ -373,28 +369,24 @@ async def check_with_cgo(request: CgoCheckRequest) -> CgoCheck:
     mounts, compiler = await _mounts(
         request.module, settings, options, graph, request.needed, vet=True
     )
-    process = await Get(
-        Process,
-        ToolProcess(
-            "multiarch.tools.cgo",
-            _request(
-                "check",
-                _env(options, settings, compiler),
-                build_flags(options, settings),
-                request.packages,
-                mounts,
-                directory=request.module,
-            ),
-            f"Check {len(request.packages)} packages of {request.module or '.'} with cgo for "
-            f"{settings.platform}",
-            input_digest=await _sources(
-                request.module, (graph.packages[p] for p in request.needed)
-            ),
-            immutable=FrozenDict(mounts),
-            output_directories=("_out",),
+    tool = ToolProcess(
+        "multiarch.tools.cgo",
+        _request(
+            "check",
+            _env(options, settings, compiler),
+            build_flags(options, settings),
+            request.packages,
+            mounts,
+            directory=request.module,
         ),
+        f"Check {len(request.packages)} packages of {request.module or '.'} with cgo for "
+        f"{settings.platform}",
+        input_digest=await _sources(request.module, (graph.packages[p] for p in request.needed)),
+        immutable=FrozenDict(mounts),
+        output_directories=("_out",),
+        local=options.c.compiler == "gcc",
     )
-    result = await Get(FallibleProcessResult, Process, process)
+    result = await run_tool(tool)
     if result.exit_code != 0:
         raise MultiarchError(f"{settings.platform}: packages cannot be checked:\n{said(result)}")
     contents = await Get(DigestContents, Digest, result.output_digest)

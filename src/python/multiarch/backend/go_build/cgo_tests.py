@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pants.engine.engine_aware import EngineAwareParameter
 from pants.engine.fs import Digest, DigestContents, DigestSubset, PathGlobs, RemovePrefix
-from pants.engine.process import FallibleProcessResult, Process
+from pants.engine.process import FallibleProcessResult
 from pants.engine.rules import Get, collect_rules, rule
 from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
@@ -22,7 +22,7 @@ from multiarch.backend.go_build.cgo import (
 )
 from multiarch.backend.go_build.graph import ModuleGraph, ModuleGraphRequest
 from multiarch.backend.go_build.tests import GoTest
-from multiarch.backend.sandbox import ToolProcess, said
+from multiarch.backend.sandbox import ToolProcess, run_tool, said
 from multiarch.core.c.program import advice_for
 from multiarch.core.errors import MultiarchError
 from multiarch.core.golang.cgo import CgoOptions, build_flags, link_flags
@@ -103,26 +103,24 @@ async def run_go_command(request: CgoTestProcessRequest) -> CgoTestProcess:
     if not is_check:
         where = str(test.address)
         flags.append(f"-ldflags={link_flags(options, settings.platform, (), (), where=where)}")
-    process = await Get(
-        Process,
-        ToolProcess(
-            "multiarch.tools.cgo_test",
-            _request(
-                request.make,
-                _env(options, settings, compiler),
-                flags,
-                [test.pattern],
-                mounts,
-                directory=test.module,
-                file="" if is_check else test.file_name,
-            ),
-            f"{'Check' if is_check else 'Build'} {test.address} with cgo",
-            input_digest=await _sources(test.module, packages),
-            immutable=FrozenDict(mounts),
-            output_directories=("_out",),
+    tool = ToolProcess(
+        "multiarch.tools.cgo_test",
+        _request(
+            request.make,
+            _env(options, settings, compiler),
+            flags,
+            [test.pattern],
+            mounts,
+            directory=test.module,
+            file="" if is_check else test.file_name,
         ),
+        f"{'Check' if is_check else 'Build'} {test.address} with cgo",
+        input_digest=await _sources(test.module, packages),
+        immutable=FrozenDict(mounts),
+        output_directories=("_out",),
+        local=options.c.compiler == "gcc",
     )
-    return CgoTestProcess(await Get(FallibleProcessResult, Process, process))
+    return CgoTestProcess(await run_tool(tool))
 
 
 @rule(level=LogLevel.DEBUG)

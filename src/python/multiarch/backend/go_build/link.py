@@ -64,7 +64,12 @@ from multiarch.backend.sandbox import (
 from multiarch.backend.version import stamps_in
 from multiarch.core.golang.link import LinkRequest, link_plan
 from multiarch.core.golang.packages import Package, closure, problems
-from multiarch.core.golang.test_packages import build_info_subject, file_stem, is_variant, plain_path
+from multiarch.core.golang.test_packages import (
+    build_info_subject,
+    file_stem,
+    is_variant,
+    plain_path,
+)
 from multiarch.core.platforms import Platform
 from multiarch.core.stamps import fill
 

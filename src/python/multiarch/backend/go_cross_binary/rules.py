@@ -12,6 +12,7 @@ from pants.base.specs import Specs
 from pants.build_graph.address import Address
 from pants.core.goals.package import BuiltPackage, BuiltPackageArtifact, PackageFieldSet
 from pants.core.goals.run import RunFieldSet, RunInSandboxBehavior, RunRequest
+from pants.core.util_rules.environments import EnvironmentField
 from pants.engine.env_vars import EnvironmentVars, EnvironmentVarsRequest
 from pants.engine.fs import AddPrefix, Digest
 from pants.engine.internals.native_engine import EMPTY_DIGEST
@@ -237,6 +238,7 @@ class PackageBinaryFieldSet(PackageFieldSet):
     required_fields = (GoBinaryPlatformField,)
 
     platform: GoBinaryPlatformField
+    environment: EnvironmentField
 
 
 @dataclass(frozen=True)

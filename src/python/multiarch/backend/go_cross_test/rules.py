@@ -18,8 +18,10 @@ from pants.core.goals.test import (
     TestSubsystem,
 )
 from pants.core.target_types import FileSourceField, ResourceSourceField
+from pants.core.util_rules.environments import EnvironmentField
 from pants.core.util_rules.source_files import SourceFiles, SourceFilesRequest
 from pants.engine.env_vars import EnvironmentVars, EnvironmentVarsRequest
+from pants.engine.environment import ChosenLocalEnvironmentName, EnvironmentName
 from pants.engine.fs import (
     EMPTY_FILE_DIGEST,
     AddPrefix,
@@ -34,7 +36,7 @@ from pants.engine.fs import (
 )
 from pants.engine.internals.native_engine import EMPTY_DIGEST
 from pants.engine.internals.session import RunId
-from pants.engine.process import FallibleProcessResult, Process, ProcessCacheScope
+from pants.engine.process import FallibleProcessResult, ProcessCacheScope
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import (
     DependenciesRequest,
@@ -80,7 +82,7 @@ from multiarch.backend.go_cross_test.target_types import (
     GoTestTimeoutField,
 )
 from multiarch.backend.go_module.files import ModuleFiles, ModuleFilesRequest
-from multiarch.backend.image.runs import ENGINE_CACHE, EngineHost, EngineHostRequest
+from multiarch.backend.image.runs import EngineHost, EngineHostRequest, run_with_engine
 from multiarch.backend.platforms import PlatformMatrix, SupportToday
 from multiarch.backend.sandbox import SHELL_PATH, ToolProcess, request_json
 from multiarch.backend.subsystems.multiarch_go_test import MultiarchGoTestSubsystem
@@ -153,6 +155,7 @@ class GoTestFieldSet(TestFieldSet):
 
     sources: GoTestSourcesField
     platform: GoTestPlatformField
+    environment: EnvironmentField
     timeout: GoTestTimeoutField
     extra_env_vars: GoTestExtraEnvVarsField
     dependencies: GoTestDependenciesField
@@ -252,11 +255,14 @@ async def run_test(
     request: RunTestRequest,
     options: TestSubsystem,
     subsystem: MultiarchGoTestSubsystem,
-    extra: TestExtraEnv,
 ) -> RanTest:
     test, field_set = request.test, request.field_set
-    own, files, binary, _ = await MultiGet(
-        Get(EnvironmentVars, EnvironmentVarsRequest(field_set.extra_env_vars.sorted())),
+    # The variables are those of the machine that Pants runs on, wherever the test runs.
+    local = (await Get(ChosenLocalEnvironmentName)).val
+    own_names = EnvironmentVarsRequest(field_set.extra_env_vars.sorted())
+    own, extra, files, binary, host = await MultiGet(
+        Get(EnvironmentVars, {own_names: EnvironmentVarsRequest, local: EnvironmentName}),
+        Get(TestExtraEnv, EnvironmentName, local),
         Get(TestFiles, TestFilesRequest(test.module, test.package, field_set.dependencies)),
         Get(Digest, AddPrefix(request.binary, ".test")),
         Get(EngineHost, EngineHostRequest()),
@@ -275,19 +281,15 @@ async def run_test(
         "profile": PROFILE if options.use_coverage else None,
     }
     scope = ProcessCacheScope.PER_SESSION if options.force else ProcessCacheScope.SUCCESSFUL
-    process = await Get(
-        Process,
-        ToolProcess(
-            "multiarch.tools.go_test",
-            request_json(value),
-            f"Run Go tests {test.address}",
-            input_digest=await Get(Digest, MergeDigests((binary, files.digest))),
-            output_files=(_RESULTS, PROFILE),
-            caches=ENGINE_CACHE,
-            cache_scope=scope,
-        ),
+    tool = ToolProcess(
+        "multiarch.tools.go_test",
+        request_json(value),
+        f"Run Go tests {test.address}",
+        input_digest=await Get(Digest, MergeDigests((binary, files.digest))),
+        output_files=(_RESULTS, PROFILE),
+        cache_scope=scope,
     )
-    return RanTest(await Get(FallibleProcessResult, Process, process))
+    return RanTest(await run_with_engine(tool, host))
 
 
 @dataclass(frozen=True)
@@ -441,6 +443,7 @@ class PackageTestFieldSet(PackageFieldSet):
     required_fields = (GoTestPlatformField, GoTestBinaryField)
 
     platform: GoTestPlatformField
+    environment: EnvironmentField
 
     @classmethod
     def opt_out(cls, target: Target) -> bool:

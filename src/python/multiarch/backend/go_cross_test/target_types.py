@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pants.core.goals.test import TestExtraEnvVarsField, TestTimeoutField
+from pants.core.util_rules.environments import EnvironmentField
 from pants.engine.target import (
     COMMON_TARGET_FIELDS,
     Dependencies,
@@ -130,6 +131,7 @@ _SET_BY_USERS = (
     GoTestTimeoutField,
     GoTestExtraEnvVarsField,
     GoTestDependenciesField,
+    EnvironmentField,
 )
 
 

@@ -6,7 +6,6 @@ import posixpath
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pants.engine.env_vars import EnvironmentVars, EnvironmentVarsRequest
 from pants.engine.fs import (
     AddPrefix,
     Digest,
@@ -18,18 +17,29 @@ from pants.engine.fs import (
     RemovePrefix,
 )
 from pants.engine.internals.native_engine import EMPTY_DIGEST
-from pants.engine.process import FallibleProcessResult, Process, ProcessResult
+from pants.engine.platform import Platform as HostPlatform
+from pants.engine.process import Process, ProcessResult
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.util.logging import LogLevel
 
 from multiarch.backend.go_toolchain import GoToolchain, toolchain_mounts
-from multiarch.backend.sandbox import SHELL_PATH, ToolProcess, request_json
+from multiarch.backend.sandbox import (
+    SHELL_PATH,
+    LocalEnvironmentVars,
+    ToolProcess,
+    request_json,
+    run_process,
+)
 from multiarch.backend.subsystems.multiarch import MultiarchSubsystem
 from multiarch.core.errors import MultiarchError
 from multiarch.core.golang.modfile import local_directories, requires_modules
 from multiarch.core.golang.settings import HERMETIC_GO_ENV
 
 MOD_CACHE = ".modcache"
+_PROXIES = (
+    *("HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"),
+    *("https_proxy", "http_proxy", "no_proxy"),
+)
 
 
 @dataclass(frozen=True)
@@ -223,17 +233,13 @@ async def collect_module_inputs(request: ModuleInputsRequest) -> ModuleInputs:
 
 @rule(level=LogLevel.DEBUG)
 async def download_modules(
-    request: ModCacheRequest, toolchain: GoToolchain, multiarch: MultiarchSubsystem
+    request: ModCacheRequest,
+    toolchain: GoToolchain,
+    multiarch: MultiarchSubsystem,
+    host: HostPlatform,
 ) -> ModCache:
-    files, proxies = await MultiGet(
-        Get(Digest, PathGlobs(request.files)),
-        Get(
-            EnvironmentVars,
-            EnvironmentVarsRequest(
-                ("HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "https_proxy", "http_proxy", "no_proxy")
-            ),
-        ),
-    )
+    files, local = await MultiGet(Get(Digest, PathGlobs(request.files)), Get(LocalEnvironmentVars))
+    proxies = {name: local.variables[name] for name in _PROXIES if name in local.variables}
     env = {**HERMETIC_GO_ENV, **proxies, "PATH": SHELL_PATH, "GOFLAGS": "-modcacherw"}
     del env["GOPROXY"]
     if multiarch.goproxy:
@@ -243,17 +249,16 @@ async def download_modules(
         f'GOMODCACHE="$PWD/{MOD_CACHE}" HOME="$PWD/.home"\n'
         f'mkdir -p {MOD_CACHE}\ncd "./{request.directory}" && exec "$GOROOT/bin/go" mod download'
     )
-    result = await Get(
-        FallibleProcessResult,
-        Process(
-            ("/bin/sh", "-c", script),
-            description=f"Download the modules of {request.directory or '.'}",
-            input_digest=files,
-            immutable_input_digests=toolchain_mounts(toolchain, goroot=True),
-            env=env,
-            output_directories=(MOD_CACHE,),
-        ),
+    process = Process(
+        ("/bin/sh", "-c", script),
+        description=f"Download the modules of {request.directory or '.'}",
+        input_digest=files,
+        immutable_input_digests=toolchain_mounts(toolchain, goroot=True),
+        env=env,
+        output_directories=(MOD_CACHE,),
     )
+    # It is this machine that has the network, unless it cannot execute the workers' Go.
+    result = await run_process(process, local=host is HostPlatform.create_for_localhost())
     if result.exit_code != 0:
         raise MultiarchError(
             f"{join(request.directory, 'go.mod')}: the modules it requires cannot be downloaded "

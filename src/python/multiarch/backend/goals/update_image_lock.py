@@ -15,7 +15,7 @@ from pants.base.specs import Specs
 from pants.engine.console import Console
 from pants.engine.fs import Digest, DigestContents
 from pants.engine.goal import Goal, GoalSubsystem
-from pants.engine.process import FallibleProcessResult, Process, ProcessCacheScope
+from pants.engine.process import ProcessCacheScope
 from pants.engine.rules import Get, MultiGet, collect_rules, goal_rule, rule
 from pants.engine.target import AllUnexpandedTargets, UnexpandedTargets
 from pants.util.logging import LogLevel
@@ -31,7 +31,7 @@ from multiarch.backend.image.registry_bases import (
 )
 from multiarch.backend.image.runs import DOCKER_WHEELS
 from multiarch.backend.image.target_types import ImageBaseReferenceField
-from multiarch.backend.sandbox import ToolProcess, request_json
+from multiarch.backend.sandbox import ToolProcess, request_json, run_tool
 from multiarch.core.oci.lock import ImageLock, LockedImage, changes_between
 from multiarch.core.oci.reference import Reference
 from multiarch.core.platforms import Platform
@@ -77,20 +77,18 @@ class ResolvedTag:
 async def resolve_tag(request: ResolveTagRequest) -> ResolvedTag:
     await Get(RegistryHost, RegistryHostRequest())
     value = {"reference": str(request.reference), "host": HOST_FILE, "output": "resolved.json"}
-    process = await Get(
-        Process,
-        ToolProcess(
-            "multiarch.tools.resolve",
-            request_json(value),
-            f"Ask for {request.reference}",
-            output_files=("resolved.json",),
-            wheels=DOCKER_WHEELS,
-            caches=CACHE,
-            # A tag may move at any time.
-            cache_scope=ProcessCacheScope.PER_SESSION,
-        ),
+    tool = ToolProcess(
+        "multiarch.tools.resolve",
+        request_json(value),
+        f"Ask for {request.reference}",
+        output_files=("resolved.json",),
+        wheels=DOCKER_WHEELS,
+        caches=CACHE,
+        local=True,
+        # A tag may move at any time.
+        cache_scope=ProcessCacheScope.PER_SESSION,
     )
-    result = await Get(FallibleProcessResult, Process, process)
+    result = await run_tool(tool)
     if result.exit_code != 0:
         return ResolvedTag(None, result.stderr.decode(errors="replace").strip())
     contents = await Get(DigestContents, Digest, result.output_digest)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pants.core.goals.package import BuiltPackage, BuiltPackageArtifact, PackageFieldSet
+from pants.core.util_rules.environments import EnvironmentField
 from pants.engine.internals.native_engine import EMPTY_DIGEST
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.unions import UnionRule
@@ -29,6 +30,7 @@ class PackageImageFieldSet(PackageFieldSet):
     required_fields = (ImagePlatformField,)
 
     platform: ImagePlatformField
+    environment: EnvironmentField
 
 
 @rule(level=LogLevel.DEBUG)

@@ -14,12 +14,10 @@ from dataclasses import dataclass
 
 import yaml
 from pants.build_graph.address import Address
-from pants.engine.env_vars import CompleteEnvironmentVars
 from pants.engine.fs import Digest, DigestContents, PathGlobs, Paths
 from pants.engine.internals.graph import Owners, OwnersRequest
 from pants.engine.internals.synthetic_targets import SyntheticAddressMaps, SyntheticTargetsRequest
 from pants.engine.internals.target_adaptor import TargetAdaptor
-from pants.engine.process import FallibleProcessResult, Process, ProcessResult
 from pants.engine.rules import Get, collect_rules, rule
 from pants.engine.target import (
     FieldSet,
@@ -40,7 +38,14 @@ from multiarch.backend.image.target_types import (
     ImageBaseReferencesField,
     ImageLockTarget,
 )
-from multiarch.backend.sandbox import ToolProcess, note_process, request_json
+from multiarch.backend.sandbox import (
+    HostNote,
+    LocalEnvironmentVars,
+    Noted,
+    ToolProcess,
+    request_json,
+    run_tool,
+)
 from multiarch.backend.subsystems.multiarch_registry import MultiarchRegistrySubsystem
 from multiarch.core.errors import MultiarchError
 from multiarch.core.oci.lock import ImageLock
@@ -103,22 +108,16 @@ class PulledBase:
 @rule(desc="Note what the machine has for registries", level=LogLevel.DEBUG)
 async def note_registry_host(
     _: RegistryHostRequest,
-    environment: CompleteEnvironmentVars,
+    local: LocalEnvironmentVars,
     options: MultiarchRegistrySubsystem,
 ) -> RegistryHost:
     note = {
-        "environment": {name: environment[name] for name in _PASSED if name in environment},
+        "environment": {name: local.variables[name] for name in _PASSED if name in local.variables},
         "insecure": list(options.insecure),
         "ca_file": options.ca_file,
     }
-    process = note_process(
-        "what the machine has for registries",
-        json.dumps(note, sort_keys=True),
-        caches=CACHE,
-        folder=".registry",
-        name="host.json",
-    )
-    await Get(ProcessResult, Process, process)
+    what, text = "what the machine has for registries", json.dumps(note, sort_keys=True)
+    await Get(Noted, HostNote(what, text, CACHE, ".registry", "host.json"))
     return RegistryHost()
 
 
@@ -190,18 +189,16 @@ async def pull_base(request: PullBaseRequest) -> PulledBase:
         "host": HOST_FILE,
         "output": "layout",
     }
-    process = await Get(
-        Process,
-        ToolProcess(
-            "multiarch.tools.pull",
-            request_json(value),
-            f"Pull {reference} for {platform}",
-            output_directories=("layout",),
-            wheels=DOCKER_WHEELS,
-            caches=CACHE,
-        ),
+    tool = ToolProcess(
+        "multiarch.tools.pull",
+        request_json(value),
+        f"Pull {reference} for {platform}",
+        output_directories=("layout",),
+        wheels=DOCKER_WHEELS,
+        caches=CACHE,
+        local=True,
     )
-    result = await Get(FallibleProcessResult, Process, process)
+    result = await run_tool(tool)
     if result.exit_code != 0:
         problem = result.stderr.decode(errors="replace").strip()
         raise MultiarchError(f"{base.address}: {problem}")

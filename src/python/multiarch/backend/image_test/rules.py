@@ -11,6 +11,7 @@ from typing import Any
 
 from pants.build_graph.address import Address, AddressInput
 from pants.core.goals.test import TestFieldSet, TestRequest, TestResult, TestSubsystem
+from pants.core.util_rules.environments import EnvironmentField
 from pants.core.util_rules.source_files import SourceFiles, SourceFilesRequest
 from pants.engine.addresses import UnparsedAddressInputs
 from pants.engine.fs import (
@@ -48,9 +49,9 @@ from pants.util.logging import LogLevel
 from multiarch.backend.image.built_image import BuildImageRequest, BuiltImage
 from multiarch.backend.image.runs import (
     DOCKER_WHEELS,
-    ENGINE_CACHE,
     EngineHost,
     EngineHostRequest,
+    run_with_engine,
 )
 from multiarch.backend.image.target_types import ImagePlatformField
 from multiarch.backend.image_test.target_types import (
@@ -151,6 +152,7 @@ class ImageTestFieldSet(TestFieldSet):
 
     sources: ImageTestSourceField
     image: ImageTestAddressField
+    environment: EnvironmentField
     timeout: ImageTestTimeoutField
 
 
@@ -184,7 +186,7 @@ class RanCommands:
 
 @rule(desc="Run the commands of an image's tests", level=LogLevel.DEBUG)
 async def run_commands(request: CommandsRequest, options: MultiarchEngineSubsystem) -> RanCommands:
-    await Get(EngineHost, EngineHostRequest())
+    host = await Get(EngineHost, EngineHostRequest())
     value = {
         "image": "image.tar",
         "commands": "commands.json",
@@ -194,20 +196,16 @@ async def run_commands(request: CommandsRequest, options: MultiarchEngineSubsyst
         "timeout": request.timeout,
         "results": "results.json",
     }
-    process = await Get(
-        Process,
-        ToolProcess(
-            "multiarch.tools.image_commands",
-            request_json(value),
-            f"Run the commands of {request.address}",
-            input_digest=request.inputs,
-            output_files=("results.json",),
-            wheels=DOCKER_WHEELS,
-            caches=ENGINE_CACHE,
-            cache_scope=request.cache_scope,
-        ),
+    tool = ToolProcess(
+        "multiarch.tools.image_commands",
+        request_json(value),
+        f"Run the commands of {request.address}",
+        input_digest=request.inputs,
+        output_files=("results.json",),
+        wheels=DOCKER_WHEELS,
+        cache_scope=request.cache_scope,
     )
-    result = await Get(FallibleProcessResult, Process, process)
+    result = await run_with_engine(tool, host)
     problem = result.stderr.decode(errors="replace").strip()
     if result.exit_code == MISSING_EXIT_CODE:
         return RanCommands("", problem, "", result.metadata)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from pants.build_graph.address import Address
 from pants.core.goals.package import BuiltPackage, BuiltPackageArtifact, PackageFieldSet
+from pants.core.util_rules.environments import EnvironmentField
 from pants.engine.addresses import UnparsedAddressInputs
 from pants.engine.engine_aware import EngineAwareParameter
 from pants.engine.fs import AddPrefix, Digest, DigestContents, DigestSubset, MergeDigests, PathGlobs
@@ -227,6 +228,7 @@ class PackageManifestListFieldSet(PackageFieldSet):
     required_fields = (ManifestListImagesField,)
 
     images: ManifestListImagesField
+    environment: EnvironmentField
 
 
 @rule(level=LogLevel.DEBUG)

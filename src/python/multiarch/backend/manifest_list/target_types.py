@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pants.core.util_rules.environments import EnvironmentField
 from pants.engine.target import (
     BoolField,
     Dependencies,
@@ -108,6 +109,7 @@ class ManifestListTarget(Target):
         ManifestListFormatField,
         AttestationsField,
         ManifestListDependenciesField,
+        EnvironmentField,
     )
     help = help_text(
         """

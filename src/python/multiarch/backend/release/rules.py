@@ -10,6 +10,7 @@ from typing import Any
 from pants.base.specs_parser import SpecsParser
 from pants.build_graph.address import Address
 from pants.core.goals.package import BuiltPackage, BuiltPackageArtifact, PackageFieldSet
+from pants.core.util_rules.environments import EnvironmentField
 from pants.engine.engine_aware import EngineAwareParameter
 from pants.engine.fs import (
     AddPrefix,
@@ -235,6 +236,7 @@ class PackageReleaseFieldSet(PackageFieldSet):
     required_fields = (ReleaseMembersField,)
 
     members: ReleaseMembersField
+    environment: EnvironmentField
 
 
 async def demanded_release(address: Address) -> BuiltRelease:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pants.core.util_rules.environments import EnvironmentField
 from pants.engine.target import (
     COMMON_TARGET_FIELDS,
     Dependencies,
@@ -73,6 +74,7 @@ class ReleaseTarget(Target):
         ReleaseDestinationsField,
         ReleaseMarkersField,
         ReleaseDependenciesField,
+        EnvironmentField,
     )
     help = help_text(
         """
