@@ -43,7 +43,7 @@ def applied(*layers: tuple[str, ...]) -> list[str]:
                 member = tarfile.TarInfo(name)
                 member.type = tarfile.DIRTYPE if name.endswith("/") else tarfile.REGTYPE
                 archive.addfile(member)
-        tree = layer_tree(tree, written.getvalue())
+        tree = layer_tree(tree, written.getvalue(), "it")
     return sorted(tree.entries)
 
 

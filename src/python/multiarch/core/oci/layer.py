@@ -116,12 +116,12 @@ def write_tar(
 GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 
 
+def path_of(name: str) -> str:
+    """The path of an archive's member relative to the root; "" for the root itself."""
+    # Not `lstrip("./")`, which would take the dot off `.profile` and `.wh.gone` too.
+    return posixpath.normpath(f"/{name}").lstrip("/")
+
+
 def paths_of(archive: tarfile.TarFile) -> Mapping[str, tarfile.TarInfo]:
     """The members of a layer by their path relative to the root."""
-    found = {}
-    for member in archive:
-        # Not `lstrip("./")`, which would take the dot off `.profile` and `.wh.gone` too.
-        path = posixpath.normpath(f"/{member.name}").lstrip("/")
-        if path:
-            found[path] = member
-    return found
+    return {path: member for member in archive if (path := path_of(member.name))}

@@ -14,6 +14,7 @@ from typing import Any, Callable
 from urllib.parse import urljoin, urlsplit
 
 import requests
+import urllib3.exceptions
 from requests.auth import AuthBase
 from requests.utils import get_environ_proxies
 
@@ -31,6 +32,8 @@ from multiarch.tools.registry.transport import (
 _USER_AGENT = "pants-multiarch"
 # How much of an answer that reports an error is read, in bytes.
 _ERROR_SIZE = 8192
+# How much of an answer is read that is kept in memory and has no bound of its own.
+_ANSWER_SIZE = 4 << 20
 
 
 class Unauthorized(RegistryError):
@@ -238,9 +241,9 @@ class Client:
         if response.status_code != 200:
             raise RegistryError(f"{attempts.what} failed: {describe(response)}")
         try:
-            value = response.json()
+            value = json.loads(body(response))
             found = value.get("token") or value["access_token"]
-        except (ValueError, KeyError, AttributeError):
+        except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
             raise RegistryError(f"{attempts.what} failed: the answer holds no token") from None
         return str(found)
 
@@ -264,6 +267,19 @@ class Client:
             f"names another folder). `docker login {self.registry}` writes them. Some registries "
             "answer so too when there is no such repository."
         )
+
+
+def body(response: requests.Response) -> bytes:
+    """The body of a short answer, as it was sent; raises RegistryError for one that is not."""
+    where = urlsplit(response.url).netloc
+    try:
+        with response:
+            data: bytes = response.raw.read(_ANSWER_SIZE + 1, decode_content=False)
+    except (urllib3.exceptions.HTTPError, OSError) as error:
+        raise RegistryError(f"{where}: the answer ended: {reason(error)}") from None
+    if len(data) > _ANSWER_SIZE:
+        raise RegistryError(f"{where}: the answer is longer than {_ANSWER_SIZE} bytes")
+    return data
 
 
 def basic(credentials: Credentials) -> str:

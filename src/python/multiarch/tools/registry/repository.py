@@ -77,7 +77,7 @@ class Repository:
             return False
         size = response.headers.get("Content-Length", "")
         digest = response.headers.get("Docker-Content-Digest", blob.digest)
-        if response.status_code == 200 and size.isdigit() and int(size) != blob.size:
+        if response.status_code == 200 and size.isdecimal() and int(size) != blob.size:
             raise RegistryError(
                 f"{self.name}: the blob {blob.digest} has {blob.size} bytes, and {size} in the "
                 f"answer: {_ANOTHER}"
