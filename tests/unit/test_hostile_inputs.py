@@ -175,6 +175,8 @@ def test_a_layer_that_is_not_what_its_diff_id_says() -> None:
     layer_tree(Tree({}), gzip.compress(data), "it", digest_of(data))
     with pytest.raises(OciError, match=r"^it: unpacked, the layer has the digest sha256:\w+; the "):
         layer_tree(Tree({}), gzip.compress(data), "it", digest_of(b""))
+    with pytest.raises(OciError, match=r"^it: unpacked, .* says ''"):
+        layer_tree(Tree({}), gzip.compress(data), "it", "")
 
 
 def test_a_name_that_is_no_utf8_is_kept() -> None:

@@ -174,17 +174,17 @@ def followed(entries: Mapping[str, Entry], path: str) -> str | None:
     return at
 
 
-def layer_tree(tree: Tree, data: bytes, where: str, diff_id: str = "") -> Tree:
+def layer_tree(tree: Tree, data: bytes, where: str, diff_id: str | None = None) -> Tree:
     """The tree with a base's layer applied: its whiteouts remove what the layers below have.
 
     `where` names the layer. Raises OciError for one that is damaged, is not what its `diff_id`
     says, or has files below a file. Source: OCI image-spec, "Whiteouts".
     """
     with unpacked(data, where) as file:
-        if diff_id and (found := digest_of_file(file)) != diff_id:
+        if diff_id is not None and (found := digest_of_file(file)) != diff_id:
             raise OciError(
                 f"{where}: unpacked, the layer has the digest {found}; the image's config says "
-                f"{diff_id}. It is not used."
+                f"{diff_id!r}. It is not used."
             )
         archive = Archive(file, where, most(len(data)))
         below = _Growing(tree.entries, where)

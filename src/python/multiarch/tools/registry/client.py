@@ -134,7 +134,10 @@ class Client:
         `body` makes the request's body, anew for each time that it is sent. Raises Passing for a
         failure that may pass, else RegistryError.
         """
-        url = urljoin(self.address, where)
+        try:
+            url = urljoin(self.address, where)
+        except ValueError as error:
+            raise RegistryError(f"{self.registry}: it leads to no address: {error}") from None
         # Some registries take blobs at another host, by an address that is right enough.
         ours = urlsplit(url).netloc == urlsplit(self.address).netloc
         challenged = not ours
@@ -192,6 +195,8 @@ class Client:
             ) from None
         except requests.exceptions.RequestException as error:
             raise Passing(self.registry, reason(error)) from None
+        except ValueError as error:
+            raise RegistryError(f"{self.registry}: it leads to no address: {error}") from None
         if is_retried(response.status_code):
             raise Passing(self.registry, describe(response), response.headers.get("Retry-After"))
         return response
@@ -228,7 +233,10 @@ class Client:
                 "refresh_token": credentials.identity_token,
             }  # fmt: skip
         else:
-            url = requests.Request("GET", realm, params=asked).prepare().url or realm
+            try:
+                url = requests.Request("GET", realm, params=asked).prepare().url or realm
+            except ValueError as error:
+                raise RegistryError(f"{attempts.what}: it is no address: {error}") from None
             header = basic(credentials) if credentials is not None else ""
         response = None
         while response is None:

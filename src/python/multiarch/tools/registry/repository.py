@@ -242,4 +242,7 @@ class Repository:
         found = response.headers.get("Location", "")
         if not found and not default:
             raise RegistryError(f"{self.name}: the registry does not say where an upload goes")
-        return urljoin(self.client.address, found) if found else default
+        try:
+            return urljoin(self.client.address, found) if found else default
+        except ValueError as error:
+            raise RegistryError(f"{self.name}: {found!r} is no address: {error}") from None
