@@ -34,6 +34,7 @@ from multiarch.tools import archives
 from multiarch.tools.archives import ArchiveError
 from multiarch.tools.image_files import Tree, export, layer_tree
 from multiarch.tools.registry.contents import read_node
+from multiarch.tools.verify_release import archive_names
 from multiarch.tools.yaml_document import read_yaml
 
 TARGETS = (*images.TARGETS, *texts.TARGETS)
@@ -350,3 +351,13 @@ def test_a_replace_without_its_other_half() -> None:
 def test_an_archive_in_memory_is_asked_for_no_more_than_it_has() -> None:
     ended = archives._Ended(io.BytesIO(b"abc"))
     assert ended.read(1 << 62) == b"abc"
+
+
+def test_an_archive_of_a_release_that_is_damaged(tmp_path: Path) -> None:
+    for name, problem in (
+        ("a.zip", r"^a.zip: not a zip, or a d"),
+        ("a.tar.gz", r"^a.tar.gz: not a t"),
+    ):
+        (tmp_path / name).write_bytes(b"\x1f\x8bno")
+        with pytest.raises(ArchiveError, match=problem):
+            archive_names(tmp_path / name)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import posixpath
 import tarfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import BinaryIO, Callable
 
@@ -120,8 +120,3 @@ def path_of(name: str) -> str:
     """The path of an archive's member relative to the root; "" for the root itself."""
     # Not `lstrip("./")`, which would take the dot off `.profile` and `.wh.gone` too.
     return posixpath.normpath(f"/{name}").lstrip("/")
-
-
-def paths_of(archive: tarfile.TarFile) -> Mapping[str, tarfile.TarInfo]:
-    """The members of a layer by their path relative to the root."""
-    return {path: member for member in archive if (path := path_of(member.name))}
