@@ -213,15 +213,12 @@ def run_layout(value: dict[str, Any], folder: Path) -> None:
         "output": str(folder / "image.tar"),
         "metadata": str(folder / "image.json"),
     }
-    refused = [_refused(assemble.main, request)]
+    _refused(assemble.main, request)
     if (folder / "image.tar").exists():
         _check_image(folder)
-    refused += [
-        _refused(image_test.open_image, path),
-        _refused(image_contents.main, {"tar": path, "address": "x", "output": f"{folder}/c.json"}),
-        _refused(_read_for_push, path),
-    ]
-    del refused
+    _refused(image_test.open_image, path)
+    _refused(image_contents.main, {"tar": path, "address": "x", "output": f"{folder}/c.json"})
+    _refused(_read_for_push, path)
 
 
 def _refused(function: Any, *arguments: Any) -> MultiarchError | None:

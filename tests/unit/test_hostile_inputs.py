@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import json
@@ -24,11 +25,26 @@ from multiarch.core.errors import MultiarchError
 from multiarch.core.found_matrices import goreleaser_matrices, script_matrix
 from multiarch.core.golang.modfile import local_directories, requires_modules
 from multiarch.core.golang.skeleton import go_skeleton
+from multiarch.core.oci.changes import changes
 from multiarch.core.oci.config import ImageConfig
-from multiarch.core.oci.descriptor import OCI, Descriptor, OciError, digest_of, manifest_blobs
-from multiarch.core.oci.layer import Entry
-from multiarch.core.oci.layout import LAYOUT_FILE, LayoutSource, blob_path, parse_json
+from multiarch.core.oci.descriptor import (
+    OCI,
+    Descriptor,
+    OciError,
+    digest_of,
+    manifest_blobs,
+    manifest_json,
+)
+from multiarch.core.oci.layer import Entry, with_parents
+from multiarch.core.oci.layout import (
+    LAYOUT_FILE,
+    LayoutSource,
+    blob_path,
+    layout_index,
+    parse_json,
+)
 from multiarch.core.oci.selection import children
+from multiarch.core.platforms import Platform
 from multiarch.core.structure_test.definitions import DefinitionError
 from multiarch.tools import archives
 from multiarch.tools.archives import ArchiveError
@@ -36,6 +52,8 @@ from multiarch.tools.image_files import Tree, export, layer_tree
 from multiarch.tools.registry.contents import read_node
 from multiarch.tools.verify_release import archive_names
 from multiarch.tools.yaml_document import read_yaml
+
+from tests.unit.test_images import Build
 
 TARGETS = (*images.TARGETS, *texts.TARGETS)
 
@@ -180,9 +198,16 @@ def test_a_layer_that_is_not_what_its_diff_id_says() -> None:
         layer_tree(Tree({}), gzip.compress(data), "it", "")
 
 
+def test_a_tar_whose_first_file_is_called_as_bzip2_begins() -> None:
+    assert set(unpacked(layer(member("BZh9")))) == {"BZh9"}
+
+
 def test_a_name_that_is_no_utf8_is_kept() -> None:
     info = member("caf\udce9")
-    assert set(unpacked(layer(info))) == {"caf\udce9"}
+    tree = unpacked(layer(info))
+    assert set(tree) == {"caf\udce9"}
+    assert [e.path for e in with_parents(tree.values())] == ["caf\udce9"]
+    assert [e.path for e in changes({}, tree, read=lambda entry: b"")] == ["caf\udce9"]
 
 
 def nested_indexes(levels: int, width: int) -> tuple[dict[str, bytes], Descriptor]:
@@ -361,3 +386,54 @@ def test_an_archive_of_a_release_that_is_damaged(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"\x1f\x8bno")
         with pytest.raises(ArchiveError, match=problem):
             archive_names(tmp_path / name)
+
+
+def base(folder: Path, layers: list[bytes], diff_ids: list[str]) -> str:
+    """A layout of one image."""
+    config = ImageConfig(Platform.parse("linux/amd64"), diff_ids=tuple(diff_ids)).as_json(0)
+    blobs = [json.dumps(config).encode(), *layers]
+    descriptors = [Descriptor.of(OCI.plain_layer, data) for data in layers]
+    blobs.append(manifest_json(OCI, blobs[0], descriptors))
+    manifest = Descriptor.of(OCI.manifest, blobs[-1])
+    files = {blob_path(digest_of(data)): data for data in blobs}
+    files.update({"oci-layout": LAYOUT_FILE, "index.json": layout_index(manifest, ())})
+    for path, data in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(data)
+    return str(folder)
+
+
+def on_base(folder: Path, layout: str, dockerfile: str) -> Path:
+    """Assemble an image on a layout; returns where what a RUN needs is."""
+    changes: dict[str, Any] = {"bases": {"base": {"path": layout, "reference": ""}}}
+    build = Build(folder, "linux/amd64", **changes)
+    (folder / "Dockerfile").write_text(dockerfile)
+    with contextlib.suppress(KeyError, FileNotFoundError):
+        build.run(dockerfile)
+    return folder / "pending"
+
+
+def test_a_bind_of_a_link_shows_what_it_leads_to_in_the_image(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    link = member("a", tarfile.SYMTYPE, str(outside))
+    data = layer(link, member(f"{outside}/secret".lstrip("/")), data=b"of the image")
+    layout = base(tmp_path / "base", [data], [digest_of(data)])
+    text = "FROM base AS one\nFROM base\nRUN --mount=type=bind,from=one,source=/a,target=/m true\n"
+    (run,) = on_base(tmp_path / "build", layout, text).iterdir()
+    shown = run / "mounts/0"
+    assert not shown.is_symlink()
+    assert (shown / "secret").read_bytes() == b"of the image"
+
+
+def test_a_base_whose_config_names_other_layers(tmp_path: Path) -> None:
+    data = layer(member("a"))
+    for number, ids in enumerate(([], [digest_of(data)] * 2)):
+        layout = base(tmp_path / f"base{number}", [data], ids)
+        with pytest.raises(
+            OciError, match=r"^base: the manifest \S+ has 1 layers, and its config n"
+        ):
+            on_base(tmp_path / f"build{number}", layout, "FROM base\n")
+    layout = base(tmp_path / "other", [data], [digest_of(b"")])
+    with pytest.raises(OciError, match=r"^base: sha256:\w+: unpacked, the layer has the digest"):
+        on_base(tmp_path / "build", layout, "FROM base\n")

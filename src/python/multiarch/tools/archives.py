@@ -26,7 +26,9 @@ _RATIO = 100
 _PIECE = 1 << 20
 _BLOCK = 512
 # How each compression begins.
-_GZIP, _BZIP2, _XZ, _ZSTD = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd"
+_GZIP, _XZ, _ZSTD = b"\x1f\x8b", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd"
+# A tar may begin with a file called so, up to the digit.
+_BZIP2 = tuple(b"BZh%d1A" % level for level in range(1, 10))
 # What the readers of compressions and of tars raise for bytes that are none.
 _DAMAGED = (
     *(tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, ValueError),

@@ -521,8 +521,8 @@ def check_loading(assembler: Assembler, state: State) -> None:
     directories = state.tree.library_directories(state.config.env)
     problems: dict[Instruction, list[str]] = {}
     for entry, (executable, instruction) in assembler.dynamic.items():
-        place = state.tree.resolve(entry.path)
-        if not place or replace(state.tree.entries[place], path=entry.path) != entry:
+        there = state.tree.entries.get(state.tree.resolve(entry.path) or "")
+        if there is None or replace(there, path=entry.path) != entry:
             continue
         path = f"/{entry.path}"
         absent = missing_files(executable, path, state.tree.exists, directories)

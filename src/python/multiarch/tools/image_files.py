@@ -76,9 +76,14 @@ class Tree:
         return followed(self.entries, path) in self.entries
 
     def resolve(self, path: str) -> str | None:
-        """The entry that a path leads to, links followed within the image; "" is its root."""
+        """Where a path leads, links followed within the image; "" is its root, None nothing.
+
+        A directory may be there only because of what is below it.
+        """
         found = followed(self.entries, path)
-        return found if found == "" or found in self.entries else None
+        if not found or found in self.entries:
+            return found
+        return found if any(p.startswith(f"{found}/") for p in self.entries) else None
 
     def library_directories(self, environment: Mapping[str, str]) -> list[str]:
         """Where its loader looks for libraries, beside its built-in directories."""

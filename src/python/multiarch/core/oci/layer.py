@@ -45,6 +45,11 @@ class Entry:
         return not self.is_directory and not self.link and not self.hardlink
 
 
+def os_bytes(path: str) -> bytes:
+    """A path's bytes, by which entries are sorted; they need not be UTF-8."""
+    return path.encode("utf-8", "surrogateescape")
+
+
 def with_parents(entries: Iterable[Entry], existing: Iterable[str] = ()) -> tuple[Entry, ...]:
     """Add the directories above each entry that neither the entries nor the image have yet.
 
@@ -63,7 +68,7 @@ def with_parents(entries: Iterable[Entry], existing: Iterable[str] = ()) -> tupl
             if parent not in known:
                 known.add(parent)
                 found[parent] = Entry(parent, _DIRECTORY_MODE, is_directory=True)
-    return tuple(found[path] for path in sorted(found, key=lambda p: p.encode()))
+    return tuple(found[path] for path in sorted(found, key=os_bytes))
 
 
 def tar_info(entry: Entry, size: int, mtime: int) -> tarfile.TarInfo:
