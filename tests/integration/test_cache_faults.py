@@ -163,9 +163,9 @@ def test_a_server_that_goes_away_in_the_middle(
     machine = second(tmp_path / "b", server, first)
     # The machine is not to wait long for each of its many questions.
     settings = machine.root / "pants.toml"
-    settings.write_text(
-        settings.read_text().replace("timeout_millis = 20000", "timeout_millis = 2000")
-    )
+    text = settings.read_text().replace("timeout_millis = 20000", "timeout_millis = 2000")
+    # Nor, at the end, for what the server does not take.
+    settings.write_text(text.replace("tasks_timeout = 300", "tasks_timeout = 10"))
     store = (
         f"--local-store-dir={machine.store}/store",
         f"--named-caches-dir={machine.store}/named",
