@@ -23,7 +23,7 @@ from multiarch.core.oci.descriptor import OCI, Descriptor, OciError
 from multiarch.core.oci.index import Child, sorted_children
 from multiarch.core.platforms import Platform
 from multiarch.tools import assemble, index
-from multiarch.tools.image_files import without_zstd
+from multiarch.tools.archives import unpacked
 
 from tests.unit.executables.samples import Elf
 
@@ -82,7 +82,7 @@ class Built:
         """The members of all layers, later ones over earlier ones."""
         found = {}
         for layer in self.layers:
-            with tarfile.open(fileobj=io.BytesIO(without_zstd(layer))) as archive:
+            with unpacked(layer, "it") as file, tarfile.open(fileobj=file) as archive:
                 found.update({m.name.rstrip("/"): m for m in archive})
         return found
 

@@ -6,7 +6,7 @@ import io
 import tarfile
 
 import pytest
-from multiarch.core.oci.layer import paths_of
+from multiarch.core.oci.layer import path_of
 from multiarch.tools.image_files import Tree, layer_tree
 
 
@@ -24,13 +24,8 @@ from multiarch.tools.image_files import Tree, layer_tree
     ],
 )
 def test_a_member_is_known_by_its_path_from_the_root(name: str, path: str) -> None:
-    written = io.BytesIO()
-    with tarfile.open(fileobj=written, mode="w") as archive:
-        archive.addfile(tarfile.TarInfo("./"))
-        archive.addfile(tarfile.TarInfo(name))
-    with tarfile.open(fileobj=io.BytesIO(written.getvalue())) as archive:
-        assert path in paths_of(archive)
-        assert "" not in paths_of(archive)
+    assert path_of(name) == path
+    assert path_of("./") == ""
 
 
 def applied(*layers: tuple[str, ...]) -> list[str]:
@@ -43,7 +38,7 @@ def applied(*layers: tuple[str, ...]) -> list[str]:
                 member = tarfile.TarInfo(name)
                 member.type = tarfile.DIRTYPE if name.endswith("/") else tarfile.REGTYPE
                 archive.addfile(member)
-        tree = layer_tree(tree, written.getvalue())
+        tree = layer_tree(tree, written.getvalue(), "it")
     return sorted(tree.entries)
 
 

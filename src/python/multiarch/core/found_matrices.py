@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from multiarch.core.go_ports import PORTS
 from multiarch.core.platforms import Platform, PlatformError
 
 GORELEASER_FILES = (".goreleaser.yaml", ".goreleaser.yml", "goreleaser.yaml", "goreleaser.yml")
@@ -27,7 +28,7 @@ _VARIANT_KEYS: Mapping[str, tuple[str, str]] = {"arm": ("goarm", "v"), "amd64": 
 
 _TOKEN = r"[a-z0-9]+/[a-z0-9]+(?:/v[0-9]+)?"
 _SHELL_LIST = re.compile(
-    rf"^[ \t]*(?:readonly |declare -r |export )?(\w*PLATFORMS\w*)[ \t]*[:?]?=[ \t]*"
+    rf"^[ \t]*(?:readonly |declare -r |export )?((?=\w*PLATFORMS)\w+)[ \t]*[:?]?=[ \t]*"
     rf"[(\"']?((?:[\s,]|\\\n|#[^\n]*\n|{_TOKEN}\b)+)",
     re.M,
 )
@@ -46,7 +47,13 @@ def _names(build: Mapping[str, Any], key: str) -> tuple[str, ...]:
     value = build.get(key)
     if value is None:
         return _DEFAULTS.get(key, ())
-    return tuple(map(str, value)) if isinstance(value, list) else (str(value),)
+    values = value if isinstance(value, list) else [value]
+    return tuple(dict.fromkeys(_text(v) for v in values))
+
+
+def _text(value: Any, default: str = "") -> str:
+    """A value of the file as text; a list or a table, however large, is none."""
+    return str(value) if isinstance(value, (str, int, float)) else default
 
 
 def _parsed(texts: Iterable[str]) -> tuple[Platform, ...]:
@@ -74,13 +81,15 @@ def _target(text: str) -> str:
 
 def _product(build: Mapping[str, Any]) -> list[str]:
     ignored = [
-        {key: str(value) for key, value in entry.items()}
+        {key: _text(value) for key, value in entry.items()}
         for entry in build.get("ignore") or ()
         if isinstance(entry, dict)
     ]
     found = []
-    for os in _names(build, "goos"):
-        for arch in _names(build, "goarch"):
+    # However long its lists are: what Go does not have is left out.
+    systems, arches = ({port[n] for port in PORTS} for n in (0, 1))
+    for os in (os for os in _names(build, "goos") if os in systems):
+        for arch in (arch for arch in _names(build, "goarch") if arch in arches):
             key, prefix = _VARIANT_KEYS.get(arch, ("", ""))
             for variant in _names(build, key) if key else ("",):
                 values = {"goos": os, "goarch": arch, key: variant}
@@ -97,8 +106,8 @@ def goreleaser_matrices(document: Any, file: str) -> tuple[FoundMatrix, ...]:
         if not isinstance(build, dict) or build.get("builder", "go") != "go":
             continue
         targets = build.get("targets")
-        texts = map(_target, map(str, targets)) if isinstance(targets, list) else _product(build)
-        main = posixpath.join(str(build.get("dir", "")), str(build.get("main", ".")))
+        texts = map(_target, map(_text, targets)) if isinstance(targets, list) else _product(build)
+        main = posixpath.join(_text(build.get("dir")), _text(build.get("main"), "."))
         main = posixpath.dirname(main) if main.endswith(".go") else main
         main = posixpath.normpath(posixpath.join(posixpath.dirname(file), main))
         found.append(FoundMatrix(file, "" if main == "." else main, _parsed(texts)))

@@ -67,7 +67,7 @@ class Version:
 
     @property
     def _precedence(self) -> tuple[object, ...]:
-        parts = tuple((0, int(p), "") if p.isdigit() else (1, 0, p) for p in self.prerelease)
+        parts = tuple((0, int(p), "") if p.isdecimal() else (1, 0, p) for p in self.prerelease)
         return (self.release, not self.prerelease, parts)
 
     def __eq__(self, other: object) -> bool:

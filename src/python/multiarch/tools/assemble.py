@@ -52,6 +52,7 @@ from multiarch.core.oci.descriptor import (
     OciError,
     canonical_json,
     digest_of,
+    manifest_blobs,
     manifest_json,
 )
 from multiarch.core.oci.layer import GZIP_HEADER, Entry, with_parents, write_tar
@@ -240,7 +241,7 @@ class Assembler:
         bases, line = self.request["bases"], stage.line
         base = self.base_named(name)
         if base is None:
-            known = ", ".join([*bases, *(n for n in self.states if not n.isdigit())]) or "none"
+            known = ", ".join([*bases, *(n for n in self.states if not n.isdecimal())]) or "none"
             raise DockerfileError(
                 self.source.file,
                 line,
@@ -262,7 +263,7 @@ class Assembler:
         """Read a base for the stage's platform; its platform is checked, not trusted."""
         manifests = []
         for descriptor in layout.manifests():
-            named = Descriptor.parse(layout.json(descriptor)["config"], where=layout.name)
+            named = manifest_blobs(layout.json(descriptor), where=layout.name)[0]
             stated = ImageConfig.parse(layout.json(named), where=layout.name).platform
             if descriptor.platform is not None and descriptor.platform != stated:
                 raise OciError(
@@ -272,15 +273,17 @@ class Assembler:
             manifests.append((stated, descriptor))
         where = f"{self.source.file}:{stage.line}: {stage.base}"
         chosen = choose(manifests, stage.platform, where=where)
-        manifest = layout.json(chosen)
-        config = ImageConfig.parse(
-            layout.json(Descriptor.parse(manifest["config"], where=layout.name)), where=layout.name
-        )
+        named, blobs = manifest_blobs(layout.json(chosen), where=layout.name)
+        config = ImageConfig.parse(layout.json(named), where=layout.name)
+        if len(blobs) != len(config.diff_ids):
+            raise OciError(
+                f"{layout.name}: the manifest {chosen.digest} has {len(blobs)} layers, and its "
+                f"config names {len(config.diff_ids)}: whoever made it made it wrong"
+            )
         tree, layers = Tree({}), []
-        for value, diff_id in zip(manifest["layers"], config.diff_ids):
-            descriptor = Descriptor.parse(value, where=layout.name)
+        for descriptor, diff_id in zip(blobs, config.diff_ids):
             data = layout.blob(descriptor)
-            tree = layer_tree(tree, data)
+            tree = layer_tree(tree, data, f"{layout.name}: {descriptor.digest}", diff_id)
             # The blob stays as it is; only its media type follows the image's format.
             media_type = layer_type(descriptor, self.types, where=layout.name)
             layers.append(Layer(replace(descriptor, media_type=media_type), diff_id, data))
@@ -323,7 +326,8 @@ class Assembler:
                 }
             )
             raise Pending
-        after = layer_tree(state.tree, Path(path).read_bytes())
+        where = f"{self.source.file}:{instruction.line}: what the engine made of it"
+        after = layer_tree(state.tree, Path(path).read_bytes(), where)
         mounted = tuple(mount.target.strip("/") for mount in step.mounts)
         made = changes(state.tree.entries, after.entries, read=read, mounted=mounted)
         return self.with_layer(state, made, instruction, after)
@@ -384,13 +388,20 @@ class Assembler:
                 )
             tree = self.states[origin.lower()].tree
         inner = posixpath.normpath(posixpath.join("/", path)).lstrip("/")
-        if inner and inner not in tree.entries:
+        # Where links lead in the image, not where they would on this machine.
+        found = tree.resolve(inner)
+        if found is None:
             raise MultiarchError(
                 f"{self.source.file}: --mount=source={path}: there is no such file in "
                 f"{f'the stage {origin!r}' if origin else 'the build context'}."
                 f"{did_you_mean(inner, tree.entries)}"
             )
-        export(tree, inner, target)
+        try:
+            export(tree, found, target)
+        except (OSError, ValueError) as error:
+            raise MultiarchError(
+                f"{self.source.file}: --mount=source={path}: it cannot be written: {error}"
+            ) from None
 
     def argument(self, state: State, instruction: Instruction, stage: Stage) -> State:
         arguments = dict(state.arguments)
@@ -510,7 +521,8 @@ def check_loading(assembler: Assembler, state: State) -> None:
     directories = state.tree.library_directories(state.config.env)
     problems: dict[Instruction, list[str]] = {}
     for entry, (executable, instruction) in assembler.dynamic.items():
-        if state.tree.entries.get(entry.path) != entry:
+        there = state.tree.entries.get(state.tree.resolve(entry.path) or "")
+        if there is None or replace(there, path=entry.path) != entry:
             continue
         path = f"/{entry.path}"
         absent = missing_files(executable, path, state.tree.exists, directories)

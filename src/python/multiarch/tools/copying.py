@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import posixpath
 import tarfile
 from collections.abc import Iterable
@@ -13,7 +12,8 @@ from multiarch.core.dockerfile.expand import expand_content
 from multiarch.core.dockerfile.patterns import has_wildcard, matches
 from multiarch.core.dockerfile.stages import CopyStep
 from multiarch.core.errors import did_you_mean
-from multiarch.core.oci.layer import Entry, paths_of
+from multiarch.core.oci.layer import Entry, path_of
+from multiarch.tools.archives import Archive, ArchiveError, is_tar, most, unpacked
 from multiarch.tools.image_files import Tree, read
 
 
@@ -30,7 +30,7 @@ class Copier:
         self.into_directory = (
             step.destination.endswith(("/", "/."))
             or step.destination in (".", "..")
-            or self.tree.is_directory(self.destination)
+            or self.tree.is_directory(self.tree.resolve(self.destination) or self.destination)
             or len(step.sources) + len(step.heredocs) > 1
         )
 
@@ -123,26 +123,32 @@ class Copier:
 
     def unpack(self, entry: Entry) -> list[Entry] | None:
         """The members of a local tar that ADD unpacks; None when it is another file."""
-        data = io.BytesIO(read(entry))
-        if not tarfile.is_tarfile(data):
+        data, where = read(entry), f"{self.step.text!r}: {entry.path}"
+        if not is_tar(data):
             return None
-        data.seek(0)
-        found = []
-        with tarfile.open(fileobj=data) as archive:
-            for path, member in paths_of(archive).items():
-                if path.startswith("../") or "/../" in path:
-                    raise self.fail(f"{self.step.text!r}: the member {path!r} leaves the archive")
-                stream = archive.extractfile(member) if member.isfile() else None
-                found.append(
-                    Entry(
-                        posixpath.join(self.destination, path),
-                        member.mode & 0o7777,
-                        content=stream.read() if stream else b"",
-                        link=member.linkname if member.issym() else "",
-                        is_directory=member.isdir(),
-                    )
+        try:
+            with unpacked(data, where) as file:
+                archive = Archive(file, where, most(len(data)))
+                return [e for p, m in archive.members for e in self.member(archive, p, m)]
+        except ArchiveError as error:
+            raise self.fail(str(error)) from None
+
+    def member(self, archive: Archive, path: str, member: tarfile.TarInfo) -> list[Entry]:
+        """What a member of a local tar becomes: nothing, where it is a device."""
+        plain = Entry(posixpath.join(self.destination, path), member.mode & 0o7777)
+        if member.isdir():
+            return [replace(plain, is_directory=True)]
+        if member.issym():
+            return [replace(plain, link=member.linkname)]
+        if member.islnk():
+            first = next((m for p, m in archive.members if p == path_of(member.linkname)), None)
+            if first is None or not first.isfile():
+                raise self.fail(
+                    f"{self.step.text!r}: {path!r} is another name of {member.linkname!r}, which "
+                    "is no file of the archive"
                 )
-        return found
+            member = first
+        return [replace(plain, content=archive.read(member))] if member.isfile() else []
 
     def mode(self) -> int | None:
         """The mode that --chmod gives, or None."""
@@ -166,14 +172,14 @@ class Copier:
         uid = self.number(user, "user", "etc/passwd", users)
         if colon:
             return uid, self.number(group, "group", "etc/group", _rows(self.tree.text("etc/group")))
-        primary = [int(r[3]) for r in users if len(r) > 3 and r[2] == str(uid) and r[3].isdigit()]
-        return uid, primary[0] if primary and not user.isdigit() else uid
+        primary = [int(r[3]) for r in users if len(r) > 3 and r[2] == str(uid) and r[3].isdecimal()]
+        return uid, primary[0] if primary and not user.isdecimal() else uid
 
     def number(self, name: str, what: str, file: str, rows: Iterable[list[str]]) -> int:
         """A user's or group's number."""
-        if name.isdigit():
+        if name.isdecimal():
             return int(name)
-        found = {row[0]: int(row[2]) for row in rows if len(row) > 2 and row[2].isdigit()}
+        found = {row[0]: int(row[2]) for row in rows if len(row) > 2 and row[2].isdecimal()}
         if name in found:
             return found[name]
         raise self.fail(

@@ -16,7 +16,7 @@ from typing import Any
 
 from multiarch.core.executables.inspection import inspect
 from multiarch.core.executables.reader import ExecutableError
-from multiarch.core.oci.descriptor import Descriptor
+from multiarch.core.oci.descriptor import manifest_blobs
 from multiarch.core.release.spdx import Component, distribution_components, go_components
 from multiarch.tools.image_files import Tree, layer_tree, open_layout, read
 from multiarch.tools.process import run
@@ -29,9 +29,8 @@ _FOLDER = "var/lib/dpkg/status.d"
 def image_tree(tar: str, name: str) -> Tree:
     """The file system of the one image of a layout, as its last layer leaves it."""
     layout, tree = open_layout(tar, name), Tree({})
-    (manifest,) = layout.manifests()
-    for value in layout.json(manifest)["layers"]:
-        tree = layer_tree(tree, layout.blob(Descriptor.parse(value, where=name)))
+    for layer in manifest_blobs(layout.json(layout.image()), where=name)[1]:
+        tree = layer_tree(tree, layout.blob(layer), f"{name}: {layer.digest}")
     return tree
 
 

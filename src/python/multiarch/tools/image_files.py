@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import posixpath
 import re
@@ -13,16 +12,15 @@ from pathlib import Path
 
 from multiarch.core.oci.changes import WHITEOUT
 from multiarch.core.oci.descriptor import OciError
-from multiarch.core.oci.layer import Entry, paths_of, xattrs_of
+from multiarch.core.oci.layer import Entry, path_of, xattrs_of
 from multiarch.core.oci.layout import LayoutSource
+from multiarch.tools.archives import Archive, ArchiveError, digest_of_file, most, unpacked
 
 _OPAQUE = ".wh..wh..opq"
-# How a frame begins (RFC 8878).
-_ZSTD = b"\x28\xb5\x2f\xfd"
 # Debian's directories of libraries: usr/lib/x86_64-linux-gnu.
 _MULTIARCH = re.compile(r"(usr/)?lib/[\w]+-linux-\w+")
-# More links in one path than any kernel follows are a circle.
-_MAX_STEPS = 400
+# More links in one path than Linux follows are a circle.
+_MAX_LINKS = 40
 
 
 def open_layout(path: str, name: str) -> LayoutSource:
@@ -36,17 +34,17 @@ def open_layout(path: str, name: str) -> LayoutSource:
 
         return LayoutSource(name, read_file)
     try:
-        with tarfile.open(path) as archive:
-            members = {p: m for p, m in paths_of(archive).items() if m.isfile()}
-    except (tarfile.TarError, OSError) as error:
+        with unpacked(path, name) as file:
+            archive = Archive(file, name, most(os.path.getsize(path)))
+    except (ArchiveError, OSError) as error:
         raise OciError(f"{name}: neither an OCI layout folder nor a tar: {error}") from error
+    members = {p: m for p, m in archive.members if m.isfile()}
 
     def read_member(inner: str) -> bytes | None:
         if inner not in members:
             return None
-        with tarfile.open(path) as archive:
-            stream = archive.extractfile(members[inner])
-            return stream.read() if stream else None
+        with unpacked(path, name) as file:
+            return Archive(file, name, most(os.path.getsize(path))).read(members[inner])
 
     return LayoutSource(name, read_member)
 
@@ -68,27 +66,24 @@ class Tree:
 
     def with_layer(self, entries: tuple[Entry, ...]) -> Tree:
         """The tree with one more layer."""
-        found = dict(self.entries)
+        growing = _Growing(self.entries, "the image")
         for entry in entries:
-            found[entry.path] = entry
-        return Tree(found)
+            growing.put(replace(entry, path=growing.place(entry.path)))
+        return Tree(growing.entries)
 
     def exists(self, path: str) -> bool:
         """Whether an absolute path leads to a file, through links of the image."""
-        todo, at = [p for p in reversed(path.split("/")) if p], ""
-        for _ in range(_MAX_STEPS):
-            if not todo:
-                return at in self.entries
-            part = todo.pop()
-            if part == "..":
-                at = posixpath.dirname(at)
-                continue
-            at = posixpath.join(at, part)
-            entry = self.entries.get(at)
-            if entry is not None and entry.link:
-                at = "" if entry.link.startswith("/") else posixpath.dirname(at)
-                todo += [p for p in reversed(entry.link.split("/")) if p not in ("", ".")]
-        return False
+        return followed(self.entries, path) in self.entries
+
+    def resolve(self, path: str) -> str | None:
+        """Where a path leads, links followed within the image; "" is its root, None nothing.
+
+        A directory may be there only because of what is below it.
+        """
+        found = followed(self.entries, path)
+        if not found or found in self.entries:
+            return found
+        return found if any(p.startswith(f"{found}/") for p in self.entries) else None
 
     def library_directories(self, environment: Mapping[str, str]) -> list[str]:
         """Where its loader looks for libraries, beside its built-in directories."""
@@ -110,35 +105,110 @@ def read(entry: Entry) -> bytes:
     return Path(entry.source).read_bytes() if entry.source else entry.content
 
 
-def without_zstd(data: bytes) -> bytes:
-    """A layer's archive without zstd, the one compression that `tarfile` cannot read."""
-    if not data.startswith(_ZSTD):
-        return data
-    import zstandard
+class _Growing:
+    """A file system while layers are unpacked onto it, as engines do it: within its own root.
 
-    reader = zstandard.ZstdDecompressor().stream_reader(data, read_across_frames=True)
-    return bytes(reader.readall())
+    Links above a path are followed, so that nothing of a tree is below a link or a file. `where`
+    names the layer in errors.
+    """
+
+    def __init__(self, entries: Mapping[str, Entry], where: str) -> None:
+        self.entries, self.where = dict(entries), where
+        self.parents = {parent for path in entries for parent in _above(path)}
+        self.places: dict[str, str] = {}
+
+    def place(self, path: str) -> str:
+        """Where a path of a layer is; raises OciError for one below a file."""
+        directory, name = posixpath.split(path)
+        if directory not in self.places:
+            found = followed(self.entries, directory)
+            if found is None or not self.may_hold(found):
+                raise OciError(f"{self.where}: {path!r} is below what is no directory")
+            self.places[directory] = found
+        return posixpath.join(self.places[directory], name)
+
+    def may_hold(self, path: str) -> bool:
+        """Whether a path is a directory, or may become one."""
+        return path not in self.entries or self.entries[path].is_directory
+
+    def put(self, entry: Entry) -> None:
+        """Add an entry; what is not a directory takes the place of all that was there."""
+        path, old = entry.path, self.entries.get(entry.path)
+        passed = path in self.parents or path in self.places
+        if entry.link or (old is not None and old.link) or (passed and not entry.is_directory):
+            self.places.clear()
+        if not entry.is_directory:
+            self.remove(path)
+        self.entries[path] = entry
+        self.parents.update(_above(path))
+
+    def remove(self, path: str) -> None:
+        """Take away a path, and all below it."""
+        self.entries.pop(path, None)
+        if path in self.parents:
+            for below in [p for p in self.entries if p.startswith(f"{path}/")]:
+                del self.entries[below]
+            self.parents = {parent for p in self.entries for parent in _above(p)}
 
 
-def layer_tree(tree: Tree, data: bytes) -> Tree:
+def _above(path: str) -> Iterable[str]:
+    while path := posixpath.dirname(path):
+        yield path
+
+
+def followed(entries: Mapping[str, Entry], path: str) -> str | None:
+    """Where a path leads, links followed within the root; None through a file or in a circle."""
+    todo, at, links = [p for p in reversed(path.split("/")) if p], "", 0
+    while todo:
+        part = todo.pop()
+        if part == "..":
+            at = posixpath.dirname(at)
+            continue
+        inner = posixpath.join(at, part)
+        entry = entries.get(inner)
+        if entry is not None and entry.link:
+            links += 1
+            if links > _MAX_LINKS:
+                return None
+            at = "" if entry.link.startswith("/") else at
+            todo += [p for p in reversed(entry.link.split("/")) if p not in ("", ".")]
+        elif entry is not None and todo and not entry.is_directory:
+            return None
+        else:
+            at = inner
+    return at
+
+
+def layer_tree(tree: Tree, data: bytes, where: str, diff_id: str | None = None) -> Tree:
     """The tree with a base's layer applied: its whiteouts remove what the layers below have.
 
-    Source: OCI image-spec, "Whiteouts".
+    `where` names the layer. Raises OciError for one that is damaged, is not what its `diff_id`
+    says, or has files below a file. Source: OCI image-spec, "Whiteouts".
     """
-    with tarfile.open(fileobj=io.BytesIO(without_zstd(data))) as archive:
-        members = paths_of(archive)
-        found = _without(tree.entries, members)
-        for path, member in members.items():
-            if posixpath.basename(path).startswith(WHITEOUT):
+    with unpacked(data, where) as file:
+        if diff_id is not None and (found := digest_of_file(file)) != diff_id:
+            raise OciError(
+                f"{where}: unpacked, the layer has the digest {found}; the image's config says "
+                f"{diff_id!r}. It is not used."
+            )
+        archive = Archive(file, where, most(len(data)))
+        below = _Growing(tree.entries, where)
+        whiteouts = [below.place(p) for p, _ in archive.members if _is_whiteout(p)]
+        growing = _Growing(_without(tree.entries, whiteouts), where)
+        for path, member in archive.members:
+            if _is_whiteout(path):
                 continue
-            entry = _entry(archive, path, member, found)
+            place = growing.place(path)
+            entry = _entry(archive, place, member, growing)
             if entry is None:
-                continue
-            if path in found and found[path].is_directory and not entry.is_directory:
-                for old in [p for p in found if p.startswith(f"{path}/")]:
-                    del found[old]
-            found[path] = entry
-    return Tree(found)
+                growing.remove(place)
+            else:
+                growing.put(entry)
+    return Tree(growing.entries)
+
+
+def _is_whiteout(path: str) -> bool:
+    return posixpath.basename(path).startswith(WHITEOUT)
 
 
 def _without(below: Mapping[str, Entry], paths: Iterable[str]) -> dict[str, Entry]:
@@ -148,7 +218,7 @@ def _without(below: Mapping[str, Entry], paths: Iterable[str]) -> dict[str, Entr
         directory, name = posixpath.split(path)
         if name == _OPAQUE:
             emptied.add(directory)
-        elif name.startswith(WHITEOUT):
+        else:
             removed.add(posixpath.join(directory, name[len(WHITEOUT) :]))
 
     def stays(path: str) -> bool:
@@ -165,9 +235,8 @@ def _without(below: Mapping[str, Entry], paths: Iterable[str]) -> dict[str, Entr
     return {path: entry for path, entry in below.items() if stays(path)}
 
 
-def _entry(
-    archive: tarfile.TarFile, path: str, member: tarfile.TarInfo, found: Mapping[str, Entry]
-) -> Entry | None:
+def _entry(archive: Archive, path: str, member: tarfile.TarInfo, growing: _Growing) -> Entry | None:
+    """What a member becomes; None for a device, a pipe or a socket."""
     plain = Entry(
         path, member.mode & 0o7777, member.uid, member.gid, xattrs=xattrs_of(member)
     )  # fmt: skip
@@ -176,13 +245,16 @@ def _entry(
     if member.issym():
         return replace(plain, link=member.linkname)
     if member.islnk():
-        target = posixpath.normpath(f"/{member.linkname}").lstrip("/")
-        if target in found:
-            first = found[target].hardlink or target
-            return replace(found[target], path=path, hardlink=first)
-    if member.isfile() or member.islnk():
-        stream = archive.extractfile(member)
-        return replace(plain, content=stream.read() if stream else b"")
+        target = growing.place(path_of(member.linkname))
+        found = growing.entries.get(target)
+        if found is None or found.is_directory:
+            raise OciError(
+                f"{growing.where}: {member.name!r} is another name of {member.linkname!r}, which "
+                "is no file"
+            )
+        return replace(found, path=path, hardlink=found.hardlink or target)
+    if member.isfile():
+        return replace(plain, content=archive.read(member))
     return None
 
 
@@ -221,6 +293,6 @@ def export(tree: Tree, path: str, target: Path) -> None:
         part = tree.entries[inner]
         to = target / posixpath.relpath(inner, path or ".")
         if part.is_directory:
-            to.mkdir(exist_ok=True)
+            to.mkdir(parents=True, exist_ok=True)
         else:
             export(tree, inner, to)

@@ -14,7 +14,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from multiarch.core.oci.descriptor import Descriptor
+from multiarch.core.oci.config import ImageConfig
+from multiarch.core.oci.descriptor import manifest_blobs
 from multiarch.core.structure_test.checks import Image, check, prepared
 from multiarch.core.structure_test.definitions import parse_definition
 from multiarch.tools.image_files import Tree, layer_tree, open_layout, read
@@ -25,12 +26,13 @@ from multiarch.tools.yaml_document import read_yaml
 def open_image(path: str) -> Image:
     """Read the one image of a layout: its config, and its layers as one tree."""
     layout = open_layout(path, "the image")
-    manifest = layout.json(layout.manifests()[0])
-    config = layout.json(Descriptor.parse(manifest["config"], where=layout.name))
+    manifest = layout.json(layout.image())
+    named, layers = manifest_blobs(manifest, where=layout.name)
+    config = ImageConfig.parse(layout.json(named), where=layout.name)
     tree = Tree({})
-    for value in manifest["layers"]:
-        tree = layer_tree(tree, layout.blob(Descriptor.parse(value, where=layout.name)))
-    return Image(config.get("config") or {}, tree.entries, read)
+    for layer in layers:
+        tree = layer_tree(tree, layout.blob(layer), f"{layout.name}: {layer.digest}")
+    return Image(config.run, tree.entries, read)
 
 
 def main(request: Mapping[str, Any]) -> None:

@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from multiarch.core.oci.descriptor import FORMATS, Descriptor
+from multiarch.core.oci.descriptor import FORMATS, Descriptor, manifest_blobs
 from multiarch.core.oci.index import Child, index_json, sorted_children
-from multiarch.core.oci.layout import LAYOUT_FILE, blob_path, layout_index
+from multiarch.core.oci.layout import LAYOUT_FILE, blob_path, layout_index, parse_json
 from multiarch.tools.image_files import open_layout
 from multiarch.tools.process import run
 
@@ -31,9 +31,9 @@ def copy_blobs(root: Path, child: Child, tar: str) -> None:
     layout = open_layout(tar, child.address)
     data = layout.blob(child.descriptor)
     write(root, blob_path(child.descriptor.digest), data)
-    manifest = json.loads(data)
-    for value in (manifest["config"], *manifest["layers"]):
-        blob = Descriptor.parse(value, where=child.address)
+    manifest = parse_json(data, where=child.address)
+    config, layers = manifest_blobs(manifest, where=child.address)
+    for blob in (config, *layers):
         if not (root / blob_path(blob.digest)).exists():
             write(root, blob_path(blob.digest), layout.blob(blob))
 

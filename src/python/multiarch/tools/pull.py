@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
-from multiarch.core.oci.descriptor import Descriptor, digest_of
+from multiarch.core.oci.descriptor import Descriptor, digest_of, manifest_blobs
 from multiarch.core.oci.layout import LAYOUT_FILE, blob_path, layout_index, parse_json
 from multiarch.core.oci.reference import Reference
 from multiarch.core.platforms import Platform
@@ -35,8 +35,8 @@ def main(request: Mapping[str, Any]) -> None:
     (layout / "blobs/sha256").mkdir(parents=True)
     for data in (found.manifest, found.config):
         (layout / blob_path(digest_of(data))).write_bytes(data)
-    layers = parse_json(found.manifest, where=str(reference)).get("layers", ())
-    blobs = {b.digest: b for b in (Descriptor.parse(v, where=str(reference)) for v in layers)}
+    manifest = parse_json(found.manifest, where=str(reference))
+    blobs = {b.digest: b for b in manifest_blobs(manifest, where=str(reference))[1]}
 
     def fetch(blob: Descriptor) -> None:
         with open(layout / blob_path(blob.digest), "wb") as out:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import tarfile
 import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -46,10 +45,12 @@ from multiarch.core.release.verification import (
     summary,
     sums_problems,
 )
+from multiarch.tools.archives import Archive, ArchiveError, most, unpacked
 from multiarch.tools.image_files import open_layout
 from multiarch.tools.release_store import Store
 from multiarch.tools.signing import call
 from multiarch.tools.sums import sums_of
+from multiarch.tools.yaml_document import bounded_loader
 
 _TRANSFERS = 8
 
@@ -80,7 +81,9 @@ class ReleaseVerifier:
         }
 
     def fetch(self, path: str) -> None:
-        """Copy one file to this machine."""
+        """Copy one file to this machine; raises ReleaseError for one that leads elsewhere."""
+        if path.startswith("/") or ".." in path.split("/"):
+            raise ReleaseError(f"{self.store.url}: {path!r} is not below the release")
         (self.root / path).parent.mkdir(parents=True, exist_ok=True)
         self.store.fetch(path, str(self.root / path))
 
@@ -95,14 +98,14 @@ class ReleaseVerifier:
         """A file of JSON, or the text that says why it is none."""
         try:
             return json.loads(self.text(path))
-        except (ReleaseError, ValueError) as error:
+        except (ReleaseError, ValueError, RecursionError) as error:
             return str(error)
 
     def release(self) -> Release:
         """What `release.yaml` says."""
         try:
-            value = yaml.safe_load(self.text(DOCUMENT))
-        except yaml.YAMLError as error:
+            value = yaml.load(self.text(DOCUMENT), Loader=bounded_loader())
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
             raise ReleaseError(f"{DOCUMENT}: not YAML: {' '.join(str(error).split())}") from error
         return Release.parse(value, where=f"{self.store.url}/{DOCUMENT}")
 
@@ -139,7 +142,12 @@ class ReleaseVerifier:
                     return
             yield from binary_problems(file, executable)
         elif file.kind == "archive":
-            yield from archive_problems(file, archive_names(path))
+            try:
+                names = archive_names(path)
+            except ArchiveError as error:
+                yield str(error)
+                return
+            yield from archive_problems(file, names)
         elif file.kind == "image":
             digests = [m.digest for m in open_layout(str(path), file.path).manifests()]
             if digests != [file.digest]:
@@ -147,12 +155,16 @@ class ReleaseVerifier:
 
 
 def archive_names(path: Path) -> list[str]:
-    """The files in an archive."""
+    """The files in an archive; raises ArchiveError for one that is damaged."""
     if path.name.endswith(".zip"):
-        with zipfile.ZipFile(path) as archive:
-            return archive.namelist()
-    with tarfile.open(path) as archive_:
-        return [member.name for member in archive_ if not member.isdir()]
+        try:
+            with zipfile.ZipFile(path) as archive:
+                return archive.namelist()
+        except (zipfile.BadZipFile, ValueError) as error:
+            raise ArchiveError(f"{path.name}: not a zip, or a damaged one: {error}") from None
+    with unpacked(str(path), path.name) as file:
+        members = Archive(file, path.name, most(path.stat().st_size)).members
+        return [member.name for _, member in members if not member.isdir()]
 
 
 def signature_problems(root: Path, command: list[str]) -> Iterator[str]:

@@ -35,6 +35,7 @@ from multiarch.core.found_matrices import (
     script_matrix,
 )
 from multiarch.core.platforms import Platform, PlatformError
+from multiarch.tools.yaml_document import bounded_loader
 
 logger = logging.getLogger(__name__)
 
@@ -113,8 +114,8 @@ async def read_matrices(_: FoundMatricesRequest) -> FoundMatrices:
     found: list[FoundMatrix] = []
     for file in releaser:
         try:
-            document = yaml.safe_load(file.content)
-        except yaml.YAMLError as error:
+            document = yaml.load(file.content, Loader=bounded_loader())
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
             logger.warning("tailor: %s is not YAML and was not read: %s", file.path, error)
             continue
         found += goreleaser_matrices(document, file.path)

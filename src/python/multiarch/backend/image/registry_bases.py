@@ -52,6 +52,7 @@ from multiarch.core.oci.lock import ImageLock
 from multiarch.core.oci.reference import Reference
 from multiarch.core.oci.selection import candidates
 from multiarch.core.platforms import Platform
+from multiarch.tools.yaml_document import bounded_loader
 
 UPDATE = "./pants update-image-lock"
 CACHE = FrozenDict({"multiarch_registry": ".registry"})
@@ -130,8 +131,8 @@ async def read_image_lock(
     if not contents:
         return ReadImageLock(ImageLock(), path)
     try:
-        value = yaml.safe_load(contents[0].content)
-    except yaml.YAMLError as error:
+        value = yaml.load(contents[0].content, Loader=bounded_loader())
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise MultiarchError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
     return ReadImageLock(ImageLock.parse(value, where=path), path)
 

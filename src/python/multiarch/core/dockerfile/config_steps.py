@@ -137,7 +137,7 @@ class ConfigSteps:
             if flag in flags:
                 check[key] = self._nanoseconds(i, flags[flag])
         if "retries" in flags:
-            if not flags["retries"].isdigit():
+            if not flags["retries"].isdecimal():
                 raise self._fail(i, f"--retries: {flags['retries']!r} is not a number")
             check["Retries"] = int(flags["retries"])
         return config.with_run(Healthcheck=check)

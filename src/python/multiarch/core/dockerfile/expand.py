@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from multiarch.core.dockerfile.patterns import glob_regex
 from multiarch.core.errors import MultiarchError
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9]")
@@ -38,7 +39,10 @@ def expand(text: str, variables: Mapping[str, str], escape: str = "\\") -> str:
     >>> expand("${X:-y}/$Z", {"Z": "1"})
     'y/1'
     """
-    return _word(_Cursor(text), variables, escape, "")
+    try:
+        return _word(_Cursor(text), variables, escape, "")
+    except RecursionError:
+        raise ExpansionError("the substitutions are nested too deeply") from None
 
 
 def expand_content(text: str, variables: Mapping[str, str]) -> str:
@@ -49,10 +53,17 @@ def expand_content(text: str, variables: Mapping[str, str]) -> str:
         if char == "\\" and not cursor.done and cursor.text[cursor.at] in "$\\`":
             out += cursor.take()
         elif char == "$":
-            out += _variable(cursor, variables, "\\")
+            out += _content_variable(cursor, variables)
         else:
             out += char
     return out
+
+
+def _content_variable(cursor: _Cursor, variables: Mapping[str, str]) -> str:
+    try:
+        return _variable(cursor, variables, "\\")
+    except RecursionError:
+        raise ExpansionError("the substitutions are nested too deeply") from None
 
 
 def _word(cursor: _Cursor, variables: Mapping[str, str], escape: str, end: str) -> str:
@@ -156,9 +167,7 @@ def _alternative(operator: str, name: str, word: str, value: str, *, missing: bo
 
 def _strip(value: str, pattern: str, operator: str, *, longest: bool) -> str:
     """Remove a matching prefix (#) or suffix (%), the shortest unless `longest`."""
-    regex = re.compile(
-        "".join(".*" if c == "*" else "." if c == "?" else re.escape(c) for c in pattern), re.S
-    )
+    regex = re.compile(glob_regex(pattern, any_char=".", plain=True), re.S)
     cuts = range(len(value) + 1)
     if operator == "#":
         found = [cut for cut in cuts if regex.fullmatch(value[:cut])]

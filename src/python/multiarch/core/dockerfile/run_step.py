@@ -122,6 +122,9 @@ def _mount(text: str, fail: _Fail) -> Mount:
         target = target or f"/run/secrets/{id}"
     if not target.startswith("/"):
         raise fail(f"--mount={text}: `target` must be an absolute path")
+    if kind == "cache" and (id or target).strip("/") in ("", ".", ".."):
+        # Caches are folders beside each other, and their names are these.
+        raise fail(f"--mount={text}: {id or target!r} is no name for a cache")
     return Mount(
         kind,
         target,

@@ -225,7 +225,7 @@ def exec_form(text: str) -> list[str] | None:
         return None
     try:
         value: Any = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return value
@@ -295,7 +295,7 @@ def needed(found: Sequence[Stage], source: Source, target: str) -> tuple[Stage, 
             continue
         wanted.add(number)
         for origin in origins(found[number]):
-            earlier = names.get(origin.lower(), int(origin) if origin.isdigit() else None)
+            earlier = names.get(origin.lower(), int(origin) if origin.isdecimal() else None)
             if earlier is not None and earlier < number:
                 todo.append(earlier)
     return tuple(found[n] for n in sorted(wanted))
@@ -311,6 +311,6 @@ def outside(wanted: Sequence[Stage], target: Platform) -> tuple[tuple[str, Platf
     for stage in wanted:
         base, *others = origins(stage)
         names = [(base, stage.platform), *((name, target) for name in others)]
-        found += [n for n in names if n[0].lower() not in known and not n[0].isdigit()]
+        found += [n for n in names if n[0].lower() not in known and not n[0].isdecimal()]
         known.add(stage.name)
     return tuple(dict.fromkeys(found))

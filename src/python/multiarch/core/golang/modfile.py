@@ -44,7 +44,7 @@ def local_directories(text: str, directory: str) -> tuple[str, ...]:
     for verb, rest in directives(text):
         target = ""
         if verb == "replace" and "=>" in rest:
-            target = rest.split("=>", 1)[1].split()[0].strip('"`')
+            target = _first(rest.split("=>", 1)[1]).strip('"`')
         elif verb == "use":
             target = rest.strip('"`')
             target = target if _is_local(target) else f"./{target}"
@@ -56,10 +56,15 @@ def local_directories(text: str, directory: str) -> tuple[str, ...]:
 def requires_modules(text: str) -> bool:
     """Whether a go.mod requires any module that no local `replace` provides."""
     replaced = {
-        rest.split("=>")[0].split()[0]
+        _first(rest)
         for verb, rest in directives(text)
-        if verb == "replace" and "=>" in rest and _is_local(rest.split("=>", 1)[1].split()[0])
+        if verb == "replace" and "=>" in rest and _is_local(_first(rest.split("=>", 1)[1]))
     }
     return any(
-        verb == "require" and rest.split()[0] not in replaced for verb, rest in directives(text)
+        verb == "require" and _first(rest) not in replaced for verb, rest in directives(text)
     )
+
+
+def _first(text: str) -> str:
+    """The first word; Go itself says what is wrong with a line that has none."""
+    return (text.split() or [""])[0]

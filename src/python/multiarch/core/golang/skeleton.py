@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import re
 
-_SPACE_OR_COMMENT = re.compile(r"(?:\s|//[^\n]*|/\*.*?\*/|;)*", re.S)
-_LINE_SPACE = r"(?:[ \t]|/\*.*?\*/)*"
-_PACKAGE = re.compile(rf"package{_LINE_SPACE}(?:\s|/\*.*?\*/|//[^\n]*\n)*\w+", re.S)
+# A comment ends at its first `*/`, whatever follows: only so is a file read in linear time.
+_COMMENT = r"/\*[^*]*\*+(?:[^/*][^*]*\*+)*/"
+_SPACE_OR_COMMENT = re.compile(rf"(?:\s|//[^\n]*|{_COMMENT}|;)*")
+_PACKAGE = re.compile(rf"package(?:\s|{_COMMENT}|//[^\n]*\n)*\w+")
 _STRING = r'(?:"(?:\\.|[^"\\\n])*"|`[^`]*`)'
-_SPEC = rf"(?:(?:[\w.]+|\.)(?:\s|/\*.*?\*/)*)?{_STRING}"
-_SINGLE_IMPORT = re.compile(rf"import(?:\s|/\*.*?\*/)*{_SPEC}", re.S)
+_SPEC = rf"(?:[\w.]+(?:\s|{_COMMENT})*)?{_STRING}"
+_SINGLE_IMPORT = re.compile(rf"import(?:\s|{_COMMENT})*{_SPEC}")
 _GROUP_IMPORT = re.compile(
-    rf"import(?:\s|/\*.*?\*/|//[^\n]*\n)*\((?:\s|;|//[^\n]*\n|/\*.*?\*/|{_SPEC})*\)", re.S
+    rf"import(?:\s|{_COMMENT}|//[^\n]*\n)*\((?:\s|;|//[^\n]*\n|{_COMMENT}|{_SPEC})*\)"
 )
 _EMBED_LINE = re.compile(r"^[ \t]*//go:embed[ \t][^\n]*", re.M)
 _IMPORTS_EMBED = re.compile(r'["`]embed["`]')
-_LEADING_COMMENTS = re.compile(r"(?:\s|//[^\n]*(?:\n|\Z)|/\*.*?\*/)*", re.S)
+_LEADING_COMMENTS = re.compile(rf"(?:\s|//[^\n]*(?:\n|\Z)|{_COMMENT})*")
 
 # Read whole by Go's tools.
 VERBATIM_NAMES = frozenset(("go.mod", "go.sum", "go.work", "go.work.sum", "modules.txt"))

@@ -10,7 +10,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from multiarch.core.oci.descriptor import OCI, Descriptor, OciError, canonical_json
+from multiarch.core.oci.descriptor import OCI, Descriptor, OciError, canonical_json, objects
+from multiarch.core.oci.layout import parse_json
 
 EMPTY_CONFIG = b"{}"
 EMPTY_TYPE = "application/vnd.oci.empty.v1+json"
@@ -47,18 +48,18 @@ def with_referrer(index: bytes | None, manifest: bytes, *, where: str) -> bytes 
     Raises OciError when what is there is no index.
     """
     value: Any = {"schemaVersion": 2, "mediaType": OCI.index, "manifests": []}
-    if index is not None:
-        try:
-            value = json.loads(index)
-        except ValueError:
-            value = None
-        if not isinstance(value, dict) or not isinstance(value.get("manifests"), list):
-            raise OciError(f"{where}: expected an index of referrers, found something else")
+    try:
+        value = value if index is None else parse_json(index, where=where)
+        listed = objects(value, "manifests", where=where)
+    except OciError as error:
+        raise OciError(
+            f"{where}: expected an index of referrers, found something else: {error}"
+        ) from None
     artifact = json.loads(manifest)
     entry = Descriptor.of(OCI.manifest, manifest).as_json()
-    if any(known.get("digest") == entry["digest"] for known in value["manifests"]):
+    if any(known.get("digest") == entry["digest"] for known in listed):
         return None
     entry["artifactType"] = artifact["artifactType"]
     if artifact.get("annotations"):
         entry["annotations"] = artifact["annotations"]
-    return canonical_json({**value, "manifests": [*value["manifests"], entry]})
+    return canonical_json({**value, "manifests": [*listed, entry]})

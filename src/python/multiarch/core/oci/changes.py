@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from multiarch.core.oci.capabilities import CAPABILITY_XATTR, without_namespace
-from multiarch.core.oci.layer import Entry
+from multiarch.core.oci.layer import Entry, os_bytes
 
 WHITEOUT = ".wh."
 # Where engines mount something while a step runs: what is in a layer there is their debris.
@@ -48,7 +48,7 @@ def changes(
         if path not in before or not _same(_normal(before[path]), entry, read)
     }
     found = {**_with_links(changed), **_whiteouts(before, kept)}
-    return tuple(found[path] for path in sorted(found, key=lambda p: p.encode()))
+    return tuple(found[path] for path in sorted(found, key=os_bytes))
 
 
 def _drop_mount_points(
@@ -97,7 +97,7 @@ def _with_links(changed: Mapping[str, Entry]) -> dict[str, Entry]:
             groups.setdefault(entry.hardlink or path, []).append(path)
     found = dict(changed)
     for paths in groups.values():
-        first, *others = sorted(paths, key=lambda p: p.encode())
+        first, *others = sorted(paths, key=os_bytes)
         found[first] = replace(found[first], hardlink="")
         for path in others:
             found[path] = replace(found[path], hardlink=first)

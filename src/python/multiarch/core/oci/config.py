@@ -10,8 +10,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any
 
-from multiarch.core.oci.descriptor import parse_platform
+from multiarch.core.oci.descriptor import field as field_of
+from multiarch.core.oci.descriptor import objects, parse_platform, text_map, texts
 from multiarch.core.platforms import Platform
+
+_TEXTS = ("Env", "Cmd", "Entrypoint", "Shell", "OnBuild")
+_TEXT = ("User", "WorkingDir", "StopSignal")
+_TABLES = ("ExposedPorts", "Volumes", "Healthcheck")
 
 
 def timestamp(seconds: int) -> str:
@@ -43,13 +48,21 @@ class ImageConfig:
 
     @classmethod
     def parse(cls, value: Mapping[str, Any], *, where: str) -> ImageConfig:
-        """Read a base's config; raises OciError for a platform that is none."""
+        """Read a base's config; raises OciError for one that is not as the specification has it."""
+        run = field_of(value, "config", dict, where=where)
+        for name in _TEXTS:
+            texts(run, name, where=where)
+        for name in _TEXT:
+            field_of(run, name, str, where=where)
+        for name in _TABLES:
+            field_of(run, name, dict, where=where)
+        text_map(run, "Labels", where=where)
         return cls(
             parse_platform(value, where=where),
-            dict(value.get("config") or {}),
-            tuple(value.get("history") or ()),
-            tuple((value.get("rootfs") or {}).get("diff_ids") or ()),
-            value.get("os.version", ""),
+            dict(run),
+            objects(value, "history", where=where),
+            texts(field_of(value, "rootfs", dict, where=where), "diff_ids", where=where),
+            field_of(value, "os.version", str, where=where),
         )
 
     def with_run(self, **changes: Any) -> ImageConfig:

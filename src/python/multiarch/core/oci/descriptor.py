@@ -11,11 +11,13 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 from multiarch.core.errors import MultiarchError
 from multiarch.core.platforms import Platform
 
+_T = TypeVar("_T", str, int, list, dict)  # type: ignore[type-arg]
+_KINDS = {str: "a text", int: "a number", list: "a list", dict: "an object"}
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
 
 
@@ -84,19 +86,23 @@ class Descriptor:
     @classmethod
     def parse(cls, value: Mapping[str, Any], *, where: str) -> Descriptor:
         """Read a descriptor; raises OciError that names the field and what was found."""
-        for name, kind in (("mediaType", str), ("digest", str), ("size", int)):
-            if not isinstance(value.get(name), kind):
-                raise OciError(f"{where}: a descriptor needs {name!r}, found {value!r}")
-        if not _DIGEST.match(value["digest"]):
-            raise OciError(f"{where}: {value['digest']!r} is not a sha256 digest")
-        platform = value.get("platform") or None
+        for name in ("mediaType", "digest", "size"):
+            if name not in value:
+                raise OciError(f"{where}: a descriptor needs {name!r}, found {shown(value)}")
+        media_type, digest = (field(value, n, str, where=where) for n in ("mediaType", "digest"))
+        size = field(value, "size", int, where=where)
+        if not _DIGEST.match(digest):
+            raise OciError(f"{where}: {digest!r} is not a sha256 digest")
+        if size < 0:
+            raise OciError(f"{where}: {digest} has the size {size}")
+        platform = field(value, "platform", dict, where=where)
         return cls(
-            value["mediaType"],
-            value["digest"],
-            value["size"],
+            media_type,
+            digest,
+            size,
             parse_platform(platform, where=where) if platform else None,
-            (platform or {}).get("os.version", ""),
-            tuple(sorted((value.get("annotations") or {}).items())),
+            field(platform, "os.version", str, where=where),
+            tuple(sorted(text_map(value, "annotations", where=where).items())),
         )
 
     @property
@@ -139,11 +145,62 @@ def manifest_json(
     return canonical_json(manifest)
 
 
+def manifest_blobs(
+    manifest: Mapping[str, Any], *, where: str
+) -> tuple[Descriptor, tuple[Descriptor, ...]]:
+    """The config and the layers that an image's manifest names; raises OciError."""
+    config = Descriptor.parse(field(manifest, "config", dict, where=where), where=where)
+    layers = objects(manifest, "layers", where=where)
+    return config, tuple(Descriptor.parse(layer, where=where) for layer in layers)
+
+
+def field(value: Mapping[str, Any], name: str, kind: type[_T], *, where: str) -> _T:
+    """One field of a JSON object that others wrote; what is absent or null is empty.
+
+    Raises OciError when it is of another kind.
+    """
+    found = value.get(name)
+    if found is None:
+        return kind()
+    if not isinstance(found, kind) or isinstance(found, bool):
+        raise OciError(f"{where}: {name!r} must be {_KINDS[kind]}, found {shown(found)}")
+    return found
+
+
+def texts(value: Mapping[str, Any], name: str, *, where: str) -> tuple[str, ...]:
+    """A field that is a list of texts; raises OciError."""
+    return tuple(_each(field(value, name, list, where=where), str, name, where))
+
+
+def objects(value: Mapping[str, Any], name: str, *, where: str) -> tuple[dict[str, Any], ...]:
+    """A field that is a list of objects; raises OciError."""
+    return tuple(_each(field(value, name, list, where=where), dict, name, where))
+
+
+def text_map(value: Mapping[str, Any], name: str, *, where: str) -> dict[str, str]:
+    """A field that is an object of texts; raises OciError."""
+    found = field(value, name, dict, where=where)
+    return dict(zip(found, _each(found.values(), str, name, where)))
+
+
+def _each(values: Iterable[Any], kind: type[_T], name: str, where: str) -> Iterable[_T]:
+    for found in values:
+        if not isinstance(found, kind):
+            raise OciError(f"{where}: {name!r} holds {shown(found)}, expected {_KINDS[kind]}")
+        yield found
+
+
+def shown(value: object) -> str:
+    """What was found, for a message: not more of it than a person reads."""
+    text = repr(value)
+    return text if len(text) <= 200 else f"{text[:200]}..."
+
+
 def parse_platform(value: Mapping[str, Any], *, where: str) -> Platform:
     """Read an OCI platform object into its normal form; raises OciError for an unknown one."""
-    parts = [value.get("os", ""), value.get("architecture", "")]
-    if value.get("variant"):
-        parts.append(value["variant"])
+    names = ("os", "architecture", "variant")
+    parts = [field(value, name, str, where=where) for name in names]
+    parts = parts if parts[2] else parts[:2]
     try:
         return Platform.parse("/".join(parts))
     except MultiarchError as error:

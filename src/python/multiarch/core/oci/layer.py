@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import posixpath
 import tarfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import BinaryIO, Callable
 
@@ -45,6 +45,11 @@ class Entry:
         return not self.is_directory and not self.link and not self.hardlink
 
 
+def os_bytes(path: str) -> bytes:
+    """A path's bytes, by which entries are sorted; they need not be UTF-8."""
+    return path.encode("utf-8", "surrogateescape")
+
+
 def with_parents(entries: Iterable[Entry], existing: Iterable[str] = ()) -> tuple[Entry, ...]:
     """Add the directories above each entry that neither the entries nor the image have yet.
 
@@ -63,7 +68,7 @@ def with_parents(entries: Iterable[Entry], existing: Iterable[str] = ()) -> tupl
             if parent not in known:
                 known.add(parent)
                 found[parent] = Entry(parent, _DIRECTORY_MODE, is_directory=True)
-    return tuple(found[path] for path in sorted(found, key=lambda p: p.encode()))
+    return tuple(found[path] for path in sorted(found, key=os_bytes))
 
 
 def tar_info(entry: Entry, size: int, mtime: int) -> tarfile.TarInfo:
@@ -116,12 +121,7 @@ def write_tar(
 GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 
 
-def paths_of(archive: tarfile.TarFile) -> Mapping[str, tarfile.TarInfo]:
-    """The members of a layer by their path relative to the root."""
-    found = {}
-    for member in archive:
-        # Not `lstrip("./")`, which would take the dot off `.profile` and `.wh.gone` too.
-        path = posixpath.normpath(f"/{member.name}").lstrip("/")
-        if path:
-            found[path] = member
-    return found
+def path_of(name: str) -> str:
+    """The path of an archive's member relative to the root; "" for the root itself."""
+    # Not `lstrip("./")`, which would take the dot off `.profile` and `.wh.gone` too.
+    return posixpath.normpath(f"/{name}").lstrip("/")

@@ -7,7 +7,7 @@ tar and a test's dictionary are all sources.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Callable
 
@@ -50,22 +50,39 @@ class LayoutSource:
         text = self.read("index.json")
         if text is None or self.read("oci-layout") is None:
             raise OciError(f"{self.name}: not an OCI layout: it has no oci-layout and index.json")
-        return tuple(self._open(parse_json(text, where=f"{self.name}: index.json")))
+        return tuple(dict.fromkeys(self._open(parse_json(text, where=f"{self.name}: index.json"))))
 
-    def _open(self, index: Mapping[str, Any]) -> Iterable[Descriptor]:
-        found = children(index, where=self.name)
-        yield from (descriptor for _, descriptor in found.images)
-        yield from found.unstated
-        for inner in found.indexes:
-            yield from self._open(self.json(inner))
+    def image(self) -> Descriptor:
+        """The manifest of the one image that the layout holds; raises OciError."""
+        found = self.manifests()
+        if len(found) != 1:
+            raise OciError(f"{self.name}: expected a layout of one image, found {len(found)}")
+        return found[0]
+
+    def _open(self, index: dict[str, Any]) -> Iterable[Descriptor]:
+        # However they name each other: each index is opened once.
+        todo = [index]
+        seen: set[str] = set()
+        while todo:
+            found = children(todo.pop(), where=self.name)
+            yield from (descriptor for _, descriptor in found.images)
+            yield from found.unstated
+            new = [d for d in dict.fromkeys(found.indexes) if d.digest not in seen]
+            seen.update(d.digest for d in new)
+            todo += [self.json(descriptor) for descriptor in reversed(new)]
 
 
 def parse_json(data: bytes, *, where: str) -> dict[str, Any]:
     """Read a JSON object; raises OciError when it is not one."""
     try:
         value = json.loads(data)
+        if b"\\ud" in data.lower():
+            # Half of a character, which could not be written again.
+            json.dumps(value, ensure_ascii=False).encode()
     except ValueError as error:
         raise OciError(f"{where}: not JSON: {error}") from error
+    except RecursionError:
+        raise OciError(f"{where}: not JSON: it is nested too deeply") from None
     if not isinstance(value, dict):
         raise OciError(f"{where}: expected a JSON object, found {type(value).__name__}")
     return value

@@ -32,7 +32,7 @@ def wait_before(attempt: int, retry_after: str | None, now: datetime) -> float:
 
 def _asked(retry_after: str | None, now: datetime) -> float:
     text = (retry_after or "").strip()
-    if text.isdigit():
+    if text.isdecimal():
         return float(text)
     try:
         return max(0.0, (parsedate_to_datetime(text) - now).total_seconds())

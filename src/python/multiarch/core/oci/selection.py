@@ -15,6 +15,8 @@ from multiarch.core.oci.descriptor import (
     MANIFEST_TYPES,
     Descriptor,
     OciError,
+    field,
+    objects,
     parse_platform,
 )
 from multiarch.core.platforms import MICROARCHITECTURES, Platform
@@ -40,8 +42,8 @@ class Children:
 def children(index: Mapping[str, Any], *, where: str) -> Children:
     """Sort what an index names; raises OciError for a descriptor that is none."""
     images, unstated, indexes, others = [], [], [], []
-    for value in index.get("manifests") or ():
-        written = value.get("platform") or {}
+    for value in objects(index, "manifests", where=where):
+        written = field(value, "platform", dict, where=where)
         plain = Descriptor.parse({**value, "platform": None}, where=where)
         if plain.media_type in INDEX_TYPES:
             indexes.append(plain)
@@ -52,7 +54,8 @@ def children(index: Mapping[str, Any], *, where: str) -> Children:
         elif (platform := _known_platform(written)) is not None:
             images.append((platform, Descriptor.parse(value, where=where)))
         else:
-            parts = (written.get(key, "") for key in ("os", "architecture", "variant"))
+            names = ("os", "architecture", "variant")
+            parts = (field(written, name, str, where=where) for name in names)
             others.append("/".join(filter(None, parts)))
     return Children(tuple(images), tuple(unstated), tuple(indexes), tuple(others))
 

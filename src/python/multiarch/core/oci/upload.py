@@ -19,7 +19,7 @@ def chunk_size(minimum: str | None) -> int:
     33554432
     """
     text = (minimum or "").strip()
-    return max(CHUNK, int(text)) if text.isdigit() and int(text) else 0
+    return max(CHUNK, int(text)) if text.isdecimal() and int(text) else 0
 
 
 def received(header: str | None) -> int:

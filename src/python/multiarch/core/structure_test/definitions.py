@@ -267,7 +267,7 @@ class _Reader:
         return node.text.lower() == "true"
 
     def number(self, node: Node, where: str) -> int:
-        if node.type != "int" or not node.text.isdigit():
+        if node.type != "int" or not node.text.isdecimal():
             self.problem(node, f"{where}: expected a whole number, found {node.found}")
             return 0
         return int(node.text)

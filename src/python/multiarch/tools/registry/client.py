@@ -14,6 +14,7 @@ from typing import Any, Callable
 from urllib.parse import urljoin, urlsplit
 
 import requests
+import urllib3.exceptions
 from requests.auth import AuthBase
 from requests.utils import get_environ_proxies
 
@@ -31,6 +32,8 @@ from multiarch.tools.registry.transport import (
 _USER_AGENT = "pants-multiarch"
 # How much of an answer that reports an error is read, in bytes.
 _ERROR_SIZE = 8192
+# How much of an answer is read that is kept in memory and has no bound of its own.
+_ANSWER_SIZE = 4 << 20
 
 
 class Unauthorized(RegistryError):
@@ -131,7 +134,10 @@ class Client:
         `body` makes the request's body, anew for each time that it is sent. Raises Passing for a
         failure that may pass, else RegistryError.
         """
-        url = urljoin(self.address, where)
+        try:
+            url = urljoin(self.address, where)
+        except ValueError as error:
+            raise RegistryError(f"{self.registry}: it leads to no address: {error}") from None
         # Some registries take blobs at another host, by an address that is right enough.
         ours = urlsplit(url).netloc == urlsplit(self.address).netloc
         challenged = not ours
@@ -189,6 +195,8 @@ class Client:
             ) from None
         except requests.exceptions.RequestException as error:
             raise Passing(self.registry, reason(error)) from None
+        except ValueError as error:
+            raise RegistryError(f"{self.registry}: it leads to no address: {error}") from None
         if is_retried(response.status_code):
             raise Passing(self.registry, describe(response), response.headers.get("Retry-After"))
         return response
@@ -225,7 +233,10 @@ class Client:
                 "refresh_token": credentials.identity_token,
             }  # fmt: skip
         else:
-            url = requests.Request("GET", realm, params=asked).prepare().url or realm
+            try:
+                url = requests.Request("GET", realm, params=asked).prepare().url or realm
+            except ValueError as error:
+                raise RegistryError(f"{attempts.what}: it is no address: {error}") from None
             header = basic(credentials) if credentials is not None else ""
         response = None
         while response is None:
@@ -238,9 +249,9 @@ class Client:
         if response.status_code != 200:
             raise RegistryError(f"{attempts.what} failed: {describe(response)}")
         try:
-            value = response.json()
+            value = json.loads(body(response))
             found = value.get("token") or value["access_token"]
-        except (ValueError, KeyError, AttributeError):
+        except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
             raise RegistryError(f"{attempts.what} failed: the answer holds no token") from None
         return str(found)
 
@@ -264,6 +275,19 @@ class Client:
             f"names another folder). `docker login {self.registry}` writes them. Some registries "
             "answer so too when there is no such repository."
         )
+
+
+def body(response: requests.Response) -> bytes:
+    """The body of a short answer, as it was sent; raises RegistryError for one that is not."""
+    where = urlsplit(response.url).netloc
+    try:
+        with response:
+            data: bytes = response.raw.read(_ANSWER_SIZE + 1, decode_content=False)
+    except (urllib3.exceptions.HTTPError, OSError) as error:
+        raise RegistryError(f"{where}: the answer ended: {reason(error)}") from None
+    if len(data) > _ANSWER_SIZE:
+        raise RegistryError(f"{where}: the answer is longer than {_ANSWER_SIZE} bytes")
+    return data
 
 
 def basic(credentials: Credentials) -> str:

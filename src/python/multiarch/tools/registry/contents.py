@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-import tarfile
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,14 +15,20 @@ from multiarch.core.oci.descriptor import (
     MANIFEST_TYPES,
     Descriptor,
     OciError,
+    field,
+    manifest_blobs,
+    objects,
+    text_map,
 )
-from multiarch.core.oci.layer import paths_of
 from multiarch.core.oci.layout import blob_path, parse_json
 from multiarch.core.oci.publication import Node, repository_of
 from multiarch.core.oci.reference import Reference
+from multiarch.tools.archives import Archive, ArchiveError, most
 from multiarch.tools.registry.transport import RegistryError
 
 _PIECE = 1 << 20
+# An index of images has one level; that of Windows' versions and attestations, a hundred entries.
+_DEEPEST, _MOST_NODES = 8, 4096
 # The descriptors of artifacts about a layout's manifests, which its index does not have.
 ATTESTATIONS = "attestations.json"
 
@@ -123,27 +127,30 @@ class Layout:
             }
             return
         try:
-            with tarfile.open(path, "r:") as archive:
-                members = paths_of(archive)
-        except (tarfile.TarError, OSError) as error:
+            with open(path, "rb") as file:
+                members = Archive(file, name, most(os.path.getsize(path))).members
+        except (ArchiveError, OSError) as error:
             raise OciError(f"{name}: neither an OCI layout folder nor a tar: {error}") from error
+        # What has holes is not in the file as it is.
         self.files = {
             inner: Stored(path, member.offset_data, member.size)
-            for inner, member in members.items()
-            if member.isfile()
+            for inner, member in members
+            if member.isfile() and not member.issparse()
         }
 
     def root(self, nearby: Callable[[Descriptor], tuple[Reference, ...]]) -> Node:
         """What the layout holds; `nearby` says where an image's blobs may be."""
         index = parse_json(self._bytes("index.json"), where=f"{self.name}: index.json")
-        entries = index.get("manifests") or [{}]
+        entries = objects(index, "manifests", where=self.name) or ({},)
         return self.node(Descriptor.parse(entries[0], where=self.name), nearby)
 
     def attached(self) -> tuple[Node, ...]:
         """The artifacts that lie beside what the layout holds, by its `attestations.json`."""
         if ATTESTATIONS not in self.files:
             return ()
-        entries = json.loads(self._bytes(ATTESTATIONS))
+        where = f"{self.name}: {ATTESTATIONS}"
+        value = parse_json(b'{"manifests": %s}' % self._bytes(ATTESTATIONS), where=where)
+        entries = objects(value, "manifests", where=where)
         found = (Descriptor.parse(entry, where=self.name) for entry in entries)
         return tuple(self.node(descriptor, lambda d: ()) for descriptor in found)
 
@@ -188,26 +195,58 @@ def read_node(
     where: str,
 ) -> Node:
     """Read a manifest and all below it; raises OciError for what is neither image nor index."""
-    value = parse_json(read(descriptor), where=f"{where}: {descriptor.digest}")
-    if descriptor.media_type in INDEX_TYPES:
-        children = (
-            read_node(parse_child(child, where=where), read, nearby, where=where)
-            for child in value.get("manifests") or ()
-        )
-        return Node(descriptor, (), tuple(children))
+    return _Nodes(read, nearby, where).node(descriptor, 0)
+
+
+class _Nodes:
+    """Reads manifests: no deeper, and no more, than an index of images is."""
+
+    def __init__(
+        self,
+        read: Callable[[Descriptor], bytes],
+        nearby: Callable[[Descriptor], tuple[Reference, ...]],
+        where: str,
+    ) -> None:
+        self.read, self.nearby, self.where, self.count = read, nearby, where, 0
+
+    def node(self, descriptor: Descriptor, depth: int) -> Node:
+        """A manifest and all below it."""
+        where = self.where
+        self.count += 1
+        if depth > _DEEPEST or self.count > _MOST_NODES:
+            raise OciError(
+                f"{where}: its indexes go deeper than {_DEEPEST}, or name more than {_MOST_NODES} "
+                "manifests. It is not used."
+            )
+        value = parse_json(self.read(descriptor), where=f"{where}: {descriptor.digest}")
+        if descriptor.media_type not in INDEX_TYPES:
+            return _image_node(descriptor, value, self.nearby, where)
+        listed = (parse_child(c, where=where) for c in objects(value, "manifests", where=where))
+        return Node(descriptor, (), tuple(self.node(c, depth + 1) for c in listed))
+
+
+def _image_node(
+    descriptor: Descriptor,
+    value: Mapping[str, Any],
+    nearby: Callable[[Descriptor], tuple[Reference, ...]],
+    where: str,
+) -> Node:
     if descriptor.media_type not in MANIFEST_TYPES:
         raise OciError(f"{where}: {descriptor.media_type!r} is neither an image nor an index")
-    blobs = (value.get("config") or {}, *(value.get("layers") or ()))
-    found = tuple(Descriptor.parse(blob, where=where) for blob in blobs)
+    config, layers = manifest_blobs(value, where=where)
+    found = (config, *layers)
     near = (*nearby(descriptor), *_base_of(value))
-    subject = (value.get("subject") or {}).get("digest", "")
-    return Node(descriptor, found, (), near, subject, value.get("artifactType", ""))
+    subject = field(field(value, "subject", dict, where=where), "digest", str, where=where)
+    return Node(
+        descriptor, found, (), near, subject, field(value, "artifactType", str, where=where)
+    )
 
 
 def _base_of(manifest: Mapping[str, Any]) -> tuple[Reference, ...]:
     """The repository of the image's base, as the manifest states it."""
-    name = (manifest.get("annotations") or {}).get("org.opencontainers.image.base.name", "")
     try:
+        stated = text_map(manifest, "annotations", where="")
+        name = stated.get("org.opencontainers.image.base.name", "")
         return (repository_of(Reference.parse(name)),) if name else ()
     except OciError:
         return ()

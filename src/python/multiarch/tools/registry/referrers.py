@@ -17,9 +17,9 @@ from multiarch.core.oci.artifact import (
     referrers_tag,
     with_referrer,
 )
-from multiarch.core.oci.descriptor import OCI, Descriptor, digest_of
+from multiarch.core.oci.descriptor import OCI, Descriptor, digest_of, objects
 from multiarch.core.oci.layout import parse_json
-from multiarch.tools.registry.client import Attempts
+from multiarch.tools.registry.client import Attempts, body
 from multiarch.tools.registry.contents import Stored
 from multiarch.tools.registry.repository import Repository
 from multiarch.tools.registry.source import ImageSource
@@ -38,15 +38,15 @@ def referrers(source: ImageSource, digest: str) -> tuple[Descriptor, ...]:
         "GET", f"/v2/{name}/referrers/{digest}", scope=source.scope, expected=(200, 404),
         headers={"Accept": OCI.index}, attempts=Attempts(where),
     )  # fmt: skip
-    with response:
-        data = response.content if response.status_code == 200 else b""
+    data = body(response)
+    data = data if response.status_code == 200 else b""
     if not data:
         tag = referrers_tag(digest)
         found = Repository(source.client, source.reference).digest(tag, scope=source.scope)
         if not found:
             return ()
         data = source.manifest(found)[1]
-    entries = parse_json(data, where=where).get("manifests") or ()
+    entries = objects(parse_json(data, where=where), "manifests", where=where)
     return tuple(Descriptor.parse(entry, where=where) for entry in entries)
 
 

@@ -77,7 +77,7 @@ class Repository:
             return False
         size = response.headers.get("Content-Length", "")
         digest = response.headers.get("Docker-Content-Digest", blob.digest)
-        if response.status_code == 200 and size.isdigit() and int(size) != blob.size:
+        if response.status_code == 200 and size.isdecimal() and int(size) != blob.size:
             raise RegistryError(
                 f"{self.name}: the blob {blob.digest} has {blob.size} bytes, and {size} in the "
                 f"answer: {_ANOTHER}"
@@ -242,4 +242,7 @@ class Repository:
         found = response.headers.get("Location", "")
         if not found and not default:
             raise RegistryError(f"{self.name}: the registry does not say where an upload goes")
-        return urljoin(self.client.address, found) if found else default
+        try:
+            return urljoin(self.client.address, found) if found else default
+        except ValueError as error:
+            raise RegistryError(f"{self.name}: {found!r} is no address: {error}") from None

@@ -17,6 +17,8 @@ from multiarch.core.oci.descriptor import (
     Descriptor,
     OciError,
     digest_of,
+    field,
+    manifest_blobs,
 )
 from multiarch.core.oci.layout import parse_json
 from multiarch.core.oci.reference import Reference
@@ -26,6 +28,11 @@ from multiarch.tools.registry.client import Attempts, Client, reason
 
 # What registries themselves allow, in bytes.
 _MANIFEST_SIZE = 4 << 20
+# A config is held in memory; real ones have some thousand bytes.
+_CONFIG_SIZE = 16 << 20
+# How many manifests are asked for to know one index: it may name others, and images without a word
+# of their platform. Real ones name none of either.
+_MOST_QUESTIONS = 256
 _CHUNK = 1 << 20
 _ELSE = "the registry, or something on the way to it, gives something else. It is not used."
 _ACCEPT = {"Accept": ", ".join((*INDEX_TYPES, *MANIFEST_TYPES))}
@@ -55,7 +62,8 @@ class ImageSource:
             raise OciError(f"{where} is longer than {_MANIFEST_SIZE} bytes")
         if ":" in version and digest_of(data) != version:
             raise OciError(f"{where} came with the digest {digest_of(data)}: {_ELSE}")
-        media_type = parse_json(data, where=where).get("mediaType") or content_type
+        stated = field(parse_json(data, where=where), "mediaType", str, where=where)
+        media_type = stated or content_type
         if media_type not in (*INDEX_TYPES, *MANIFEST_TYPES):
             raise OciError(
                 f"{where} is {media_type!r}, which is no image: expected a manifest or an index of "
@@ -80,7 +88,7 @@ class ImageSource:
             finally:
                 response.close()
             # A read of a limited length is no error when the connection ends before.
-            whole = int(stated) if stated.isdigit() else 1
+            whole = int(stated) if stated.isdecimal() else 1
             if len(data) >= min(whole, _MANIFEST_SIZE + 1):
                 return data, response.headers.get("Content-Type", "").partition(";")[0]
             attempts.failed(f"{problem}, after {len(data)} of {stated or 'some'} bytes")
@@ -129,21 +137,36 @@ class ImageSource:
     def images(self, index: bytes) -> tuple[list[tuple[Platform, Descriptor]], tuple[str, ...]]:
         """Every image of an index with its platform, and the platforms that are not ours."""
         where = str(self.reference)
-        found = children(parse_json(index, where=where), where=where)
-        images, others = list(found.images), found.others
-        for descriptor in found.unstated:
-            images.append((self.platform(self.manifest(descriptor.digest)[1]), descriptor))
-        for descriptor in found.indexes:
-            inner, more = self.images(self.manifest(descriptor.digest)[1])
-            images += inner
-            others += more
-        return images, others
+        images: dict[tuple[Platform, Descriptor], None] = {}
+        others: dict[str, None] = {}
+        todo, asked = [index], set()
+        while todo:
+            found = children(parse_json(todo.pop(0), where=where), where=where)
+            images.update(dict.fromkeys(found.images))
+            others.update(dict.fromkeys(found.others))
+            for descriptor in dict.fromkeys((*found.unstated, *found.indexes)):
+                if descriptor.digest in asked:
+                    continue
+                asked.add(descriptor.digest)
+                if len(asked) > _MOST_QUESTIONS:
+                    raise OciError(
+                        f"{where}: the index names more than {_MOST_QUESTIONS} other indexes and "
+                        "images without a platform. It is not used."
+                    )
+                data = self.manifest(descriptor.digest)[1]
+                if descriptor.media_type in INDEX_TYPES:
+                    todo.append(data)
+                else:
+                    images[self.platform(data), descriptor] = None
+        return list(images), tuple(others)
 
     def config(self, manifest: bytes, where: str) -> bytes:
         """The bytes of the config that a manifest names."""
-        value = parse_json(manifest, where=where).get("config")
+        named = manifest_blobs(parse_json(manifest, where=where), where=where)[0]
+        if named.size > _CONFIG_SIZE:
+            raise OciError(f"{where}: its config is longer than {_CONFIG_SIZE} bytes")
         out = io.BytesIO()
-        self.blob(Descriptor.parse(value or {}, where=where), out)
+        self.blob(named, out)
         return out.getvalue()
 
     def platform(self, manifest: bytes) -> Platform:

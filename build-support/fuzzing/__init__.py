@@ -1,0 +1,1 @@
+"""What `build-support/fuzz.py` feeds to the readers of hostile input."""
