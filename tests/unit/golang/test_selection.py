@@ -163,6 +163,8 @@ def test_without_vendoring_a_version_selects_all_third_party_code() -> None:
     bumped = FILES["go.mod"].replace("a v1.0.0", "a v1.1.0")
     assert selected({"go.mod": bumped}, plain) == on(TWO)
     assert selected({"go.sum": "v.test/a v1.0.0 h1:z=\n"}, plain) == on(TWO)
+    replaced = FILES["go.mod"] + "\nreplace v.test/a => ./fixture\n"
+    assert selected({"go.mod": replaced}, plain) == on(ONE, TWO, C)
     assert selected({"go.sum": FILES["go.sum"] + "v.test/z v1.0.0 h1:z=\n"}, plain) == set()
 
 

@@ -222,8 +222,9 @@ async def find_named_generators(targets: AllUnexpandedTargets) -> NamedGenerator
                 relative_to=target.address.spec_path,
                 description_of_origin=str(target.address),
             )
-            directory = parsed.path_component
-            found.add((directory, parsed.target_component or posixpath.basename(directory)))
+            if parsed.generated_component is None:
+                directory = parsed.path_component
+                found.add((directory, parsed.target_component or posixpath.basename(directory)))
     return NamedGenerators(frozenset(found))
 
 

@@ -9,8 +9,8 @@ toolchain knows whether a file takes part, it does. What `go list` says is compa
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from multiarch.core.golang.cgo import C_SUFFIXES
 from multiarch.core.golang.constraints import TagSet, evaluate
@@ -69,37 +69,46 @@ class Built:
     tests: bool = False
 
 
-@dataclass
+@dataclass(frozen=True)
+class _File:
+    """A file's head, and the directories of what it imports."""
+
+    head: FileHead
+    imports: frozenset[str]
+
+
+def _resolved(tree: SourceTree) -> dict[str, list[_File]]:
+    """Find the imports of all files, once for all tags."""
+    paths = {p for heads in tree.heads.values() for head in heads for p in head.imports}
+    found = {path: tree.directory_of(path) for path in paths}
+
+    def directories(head: FileHead) -> frozenset[str]:
+        return frozenset(d for d in map(found.__getitem__, head.imports) if d is not None)
+
+    return {d: [_File(h, directories(h)) for h in heads] for d, heads in tree.heads.items()}
+
+
 class _Packages:
     """The packages of a tree as some tags have them, and which changed files they are made of."""
 
-    tree: SourceTree
-    tags: TagSet
-    used: dict[str, list[FileHead]] = field(default_factory=dict)
-    importers: dict[str, list[str]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for directory, heads in self.tree.heads.items():
-            self.used[directory] = used = [h for h in heads if takes_part(h, self.tags)]
-            for imported in self.imports(h for h in used if not h.is_test):
-                self.importers.setdefault(imported, []).append(directory)
-
-    def imports(self, heads: Iterable[FileHead]) -> set[str]:
-        """The directories that some files import."""
-        paths = {path for head in heads for path in head.imports}
-        return {found for found in map(self.tree.directory_of, paths) if found is not None}
+    def __init__(self, files: Mapping[str, Sequence[_File]], tags: TagSet) -> None:
+        self.tags = tags
+        self.used = {d: [f for f in of if takes_part(f.head, tags)] for d, of in files.items()}
+        self.importers: dict[str, set[str]] = {}
+        for directory, used in self.used.items():
+            for imported in (i for f in used if not f.head.is_test for i in f.imports):
+                self.importers.setdefault(imported, set()).add(directory)
 
     def made_of(self, files: Iterable[str]) -> Iterator[tuple[str, bool]]:
         """The directories of packages that one of the files is part of, and whether for tests."""
         for file in files:
             directory, name = posixpath.split(file)
-            yield from (
-                (directory, h.is_test) for h in self.used.get(directory, ()) if h.name == name
-            )
+            heads = (f.head for f in self.used.get(directory, ()))
+            yield from ((directory, h.is_test) for h in heads if h.name == name)
             if self.tags.cgo and name.endswith(C_SUFFIXES):
                 # `#include` may name any directory of the module.
                 yield from (
-                    (d, False) for d, used in self.used.items() if any(h.uses_c for h in used)
+                    (d, False) for d, of in self.used.items() if any(f.head.uses_c for f in of)
                 )
             yield from self._embedders(file)
 
@@ -108,7 +117,7 @@ class _Packages:
         while directory:
             directory = posixpath.dirname(directory)
             below = file[len(directory) + 1 :] if directory else file
-            for head in self.used.get(directory, ()):
+            for head in (f.head for f in self.used.get(directory, ()) if f.head.embeds):
                 if any(resolve(head.embeds, (below,)).values()):
                     yield directory, head.is_test
 
@@ -116,10 +125,15 @@ class _Packages:
         """Some packages and all that import them, however indirectly."""
         found, todo = set(directories), list(directories)
         while todo:
-            new = [d for d in self.importers.get(todo.pop(), ()) if d not in found]
-            found.update(new)
+            new = self.importers.get(todo.pop(), set()) - found
+            found |= new
             todo += new
         return found
+
+    def tests_import(self, directory: str, reached: Collection[str]) -> bool:
+        """Whether the tests of a package import one of some packages."""
+        tests = (f for f in self.used.get(directory, ()) if f.head.is_test)
+        return any(not f.imports.isdisjoint(reached) for f in tests)
 
 
 def takes_part(head: FileHead, tags: TagSet) -> bool:
@@ -159,6 +173,8 @@ def _changed_requirements(old: SourceTree, new: SourceTree, module: str) -> _Req
                 everything = everything or own == module
                 directories |= _below(own, old, new)
             elsewhere = elsewhere or requirements_changed(before, after)
+            # Another directory may stand for a module: which one it was, the new state cannot say.
+            everything = everything or (vendor is None and replacements_changed(before, after))
             everything = everything or (vendor is not None and _disagrees(path, vendor, old, new))
         elif name == "modules.txt" and vendor is not None:
             directories |= {posixpath.join(vendor, p) for p in changed_packages(before, after)}
@@ -199,9 +215,10 @@ def affected(
     for one in wanted:
         by_tags.setdefault(one.tags, []).append(one)
     found: set[Built] = set()
+    states = (_resolved(old), _resolved(new))
     for tags, group in by_tags.items():
-        for tree in (old, new):
-            packages = _Packages(tree, tags)
+        for files in states:
+            packages = _Packages(files, tags)
             parts = set(packages.made_of(changed))
             reached = packages.with_importers(
                 {*requirements.directories, *(d for d, is_test in parts if not is_test)}
@@ -219,9 +236,8 @@ def _is_affected(
         return True
     if not built.tests:
         return False
-    tests = (h for h in packages.used.get(directory, ()) if h.is_test)
     return (
         directory in tested
-        or not reached.isdisjoint(packages.imports(tests))
+        or packages.tests_import(directory, reached)
         or bool(files_for_tests(changed, directory))
     )
