@@ -80,7 +80,7 @@ def test_the_path_of_a_module() -> None:
         ("// indirect", "// another word", False, False, False),
         (
             "require example.com/unused v1.0.0",
-            "require   example.com/unused v1.0.0",
+            "require  example.com/unused  v1.0.0",
             False,
             False,
             False,

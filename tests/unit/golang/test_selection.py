@@ -181,6 +181,8 @@ def test_a_profile_selects_its_program() -> None:
 def test_a_file_that_nobody_uses_selects_nothing() -> None:
     for path in ("README.md", "base/base_test.go", "base/_off.go", "base/base_plan9.go"):
         assert selected({path: "package base\n"}) == set(), path
+    # Go takes this name for a file of comments.
+    assert selected({"base/doc.go": "package documentation\n"}) == set()
 
 
 def test_tests_are_selected_by_their_files_data_and_imports() -> None:
