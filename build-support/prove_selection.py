@@ -5,9 +5,11 @@
 
 CLONE is a git clone of a repository with a vendored Go module at its root, which is copied. Each
 program of it gets targets for several platforms, one with build tags and one with cgo. An edit is
-made, Pants lists what it selects, and `go list -deps -json` says on each platform which programs
-are made of other files, packages or versions than before. Prints a line for each edit and sums;
-exits with 1 when a program was missed or more than 2 % of what was selected was too much.
+made, and `go list -deps -json` says on each platform which programs are made of other files,
+packages or versions than before. What is selected comes from the same functions that the plugin
+calls; for every tenth edit Pants itself is asked too, and has to answer the same. Prints a line for
+each edit and sums; exits with 1 when a program was missed, when more than 2 % of what was selected
+was too much, or when Pants said something else.
 """
 
 from __future__ import annotations
@@ -23,13 +25,29 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "src/python"))
+
+from multiarch.core.golang.constraints import TagSet
+from multiarch.core.golang.heads import FileHead
+from multiarch.core.golang.selection import (
+    Built,
+    affected,
+    parse_skeletons,
+    source_tree,
+)
+from multiarch.core.golang.settings import BuildSettings
+from multiarch.core.golang.skeleton import skeleton
+from multiarch.core.platforms import Platform
+from multiarch.tools.git_changes import GitDirectory
+
+GO_VERSION = "go1.27.3"
 TAGS = ("no_btrfs", "custom")
 # Platform, tags, cgo.
 MATRIX: tuple[tuple[str, tuple[str, ...], bool], ...] = (
@@ -38,6 +56,10 @@ MATRIX: tuple[tuple[str, tuple[str, ...], bool], ...] = (
     ("linux/s390x", (), False),
     ("windows/amd64", (), False),
     ("darwin/arm64", (), False),
+)
+TAG_SETS = tuple(
+    TagSet.of(BuildSettings(Platform.parse(platform), GO_VERSION, tags=tags, cgo=cgo))
+    for platform, tags, cgo in MATRIX
 )
 FILE_LISTS = (
     *("GoFiles", "CgoFiles", "CFiles", "CXXFiles", "SFiles", "HFiles", "SysoFiles"),
@@ -71,6 +93,8 @@ class Clone:
     rng: random.Random
     mains: tuple[str, ...] = ()
     known: dict[Path, tuple[int, str]] = field(default_factory=dict)
+    heads: dict[str, FileHead] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
 
     def git(self, *argv: str) -> str:
         return subprocess.run(
@@ -154,7 +178,40 @@ class Clone:
             for main in self.mains
         }
 
+    def read(self, paths: Iterable[str]) -> tuple[dict[str, FileHead], dict[str, str]]:
+        """The heads and texts of files as they are now."""
+        files = (self.root / path for path in paths)
+        return parse_skeletons(
+            (str(f.relative_to(self.root)), skeleton(f.name, f.read_bytes()))
+            for f in files
+            if f.is_file()
+        )
+
+    def remember(self) -> None:
+        """Read all files of the module, before any edit."""
+        files = self.git("ls-files").splitlines()
+        nested = {os.path.dirname(f) for f in files if re.search(r"^(?!vendor/).+/go\.mod$", f)}
+        self.heads, self.texts = self.read(
+            f for f in files if not any(f.startswith(f"{d}/") for d in nested)
+        )
+
     def selected(self) -> set[str]:
+        """What the plugin's functions select, of the programs."""
+        changed = GitDirectory(("git",), str(self.root)).changed("HEAD")
+        heads, texts = self.read(changed)
+        old = source_tree(self.heads, self.texts, ("",), modules_txt="vendor/modules.txt")
+        new = source_tree(
+            {**{p: h for p, h in self.heads.items() if p not in changed}, **heads},
+            {**{p: t for p, t in self.texts.items() if p not in changed}, **texts},
+            ("",),
+            modules_txt="vendor/modules.txt",
+        )
+        built = {
+            Built(m, t): f"{m}#{MATRIX[n][0]}" for m in self.mains for n, t in enumerate(TAG_SETS)
+        }
+        return {built[one] for one in affected(old, new, "", changed, built)}
+
+    def selected_by_pants(self) -> set[str]:
         """What Pants selects, of the programs."""
         printed = subprocess.run(
             [str(ROOT / "pants"), "--no-dynamic-ui", "--changed-since=HEAD",
@@ -226,7 +283,7 @@ class Clone:
         (self.root / path).parent.mkdir(parents=True, exist_ok=True)
         (self.root / path).write_text(text)
 
-    def read(self, path: str) -> str:
+    def text(self, path: str) -> str:
         return (self.root / path).read_text()
 
     def files(self, pattern: str) -> list[str]:
@@ -258,7 +315,7 @@ def _append(clone: Clone, pattern: str, text: str = "\n// Edited.\n") -> str:
     if not found:
         return "nothing like that"
     path = clone.rng.choice(found)
-    clone.write(path, clone.read(path) + text)
+    clone.write(path, clone.text(path) + text)
     return path
 
 
@@ -297,14 +354,14 @@ def new_platform_file(clone: Clone) -> str:
 def new_constrained_file(clone: Clone) -> str:
     path = _new_file(clone, vendored=clone.rng.random() < 0.4, name="zz_new.go")
     constraint = clone.rng.choice(CONSTRAINTS)
-    clone.write(path, f"//go:build {constraint}\n\n{clone.read(path)}")
+    clone.write(path, f"//go:build {constraint}\n\n{clone.text(path)}")
     return f"{path}: {constraint}"
 
 
 def new_constraint(clone: Clone) -> str:
     path = clone.rng.choice(clone.files(r"(?<!_test)\.go$"))
     constraint = clone.rng.choice(CONSTRAINTS)
-    text = re.sub(r"(?m)^(//go:build|// \+build) .*\n", "", clone.read(path))
+    text = re.sub(r"(?m)^(//go:build|// \+build) .*\n", "", clone.text(path))
     clone.write(path, f"//go:build {constraint}\n\n{text}")
     return f"{path}: {constraint}"
 
@@ -323,12 +380,12 @@ def moved_file(clone: Clone) -> str:
 
 
 def new_import(clone: Clone) -> str:
-    module = re.search(r"^module (\S+)", clone.read("go.mod"), re.M)
+    module = re.search(r"^module (\S+)", clone.text("go.mod"), re.M)
     imported = clone.rng.choice(clone.directories(vendored=clone.rng.random() < 0.5))
     path = imported.removeprefix("vendor/")
     path = path if path != imported else f"{module[1] if module else ''}/{imported}"
     file = _new_file(clone, vendored=False, name="zz_import.go")
-    clone.write(file, f'{clone.read(file)}\nimport _ "{path}"\n')
+    clone.write(file, f'{clone.text(file)}\nimport _ "{path}"\n')
     return f"{file}: {path}"
 
 
@@ -349,28 +406,28 @@ def other_file(clone: Clone) -> str:
 
 
 def bumped_version(clone: Clone) -> str:
-    text = clone.read("vendor/modules.txt")
+    text = clone.text("vendor/modules.txt")
     path, version = clone.rng.choice(re.findall(r"(?m)^# (\S+) (v\S+)$", text))
     match = re.search(r"\d+$", version)
     new = f"{version[: match.start()]}{int(match[0]) + 1}" if match else f"{version}x"
     for file in ("vendor/modules.txt", "go.mod"):
-        clone.write(file, clone.read(file).replace(f"{path} {version}", f"{path} {new}"))
+        clone.write(file, clone.text(file).replace(f"{path} {version}", f"{path} {new}"))
     return f"{path} {version} to {new}"
 
 
 def go_mod_comment(clone: Clone) -> str:
-    clone.write("go.mod", clone.read("go.mod") + "\n// Edited.\n")
+    clone.write("go.mod", clone.text("go.mod") + "\n// Edited.\n")
     return "go.mod"
 
 
 def language_version(clone: Clone) -> str:
-    edited = re.sub(r"(?m)^go \S+$", "go 1.24.1", clone.read("go.mod"))
+    edited = re.sub(r"(?m)^go \S+$", "go 1.24.1", clone.text("go.mod"))
     clone.write("go.mod", edited)
     return "go.mod: go 1.24.1"
 
 
 # These add a comment or a line at the end of a file that was there: what `go list` says stays, and
-# only the contents of the files that it names differ. It is asked all the same about every tenth.
+# only the contents of the files that it names differ. It is asked all the same every tenth time.
 AT_THE_END = (
     body,
     vendored_body,
@@ -393,6 +450,7 @@ def compare(clone: Clone, edits: int) -> bool:
     """Make the edits; returns whether the goal is met."""
     listed = clone.ask()
     before = clone.all_programs(listed)
+    clone.remember()
     print(f"{len(clone.mains)} programs, {len(before)} targets")
     kinds, weights = zip(*KINDS)
     totals: Counter[str] = Counter()
@@ -402,30 +460,38 @@ def compare(clone: Clone, edits: int) -> bool:
         what = kind(clone)
         same = kind in AT_THE_END and number % 10
         after = clone.all_programs(listed if same else clone.ask())
-        affected = {name for name in before if before[name] != after[name]}
+        differs = {name for name in before if before[name] != after[name]}
         selected = clone.selected()
+        by_pants = selected if number % 10 else clone.selected_by_pants()
         clone.undo()
-        missed, surplus = sorted(affected - selected), sorted(selected - affected)
+        missed, surplus = sorted(differs - selected), sorted(selected - differs)
         by_kind[kind.__name__] += 1
         totals.update(
-            affected=len(affected), selected=len(selected), missed=len(missed), surplus=len(surplus)
+            affected=len(differs),
+            selected=len(selected),
+            missed=len(missed),
+            surplus=len(surplus),
+            other_by_pants=len(by_pants ^ selected),
         )
         print(
-            f"{number + 1:4} {kind.__name__:20} {len(affected):4} affected, {len(missed)} missed, "
-            f"{len(surplus)} too many  {what}",
+            f"{number + 1:4} {kind.__name__:20} {len(differs):4} affected, {len(missed)} missed, "
+            f"{len(surplus)} too many  {what}{'' if number % 10 else '  (and by Pants)'}",
             flush=True,
         )
         for name in missed[:3]:
             print(f"     missed: {name}")
         for name in surplus[:3]:
             print(f"     too many: {name}")
+        for name in sorted(by_pants ^ selected)[:3]:
+            print(f"     Pants says something else of {name}")
     print(", ".join(f"{name} {count}" for name, count in sorted(by_kind.items())))
     share = totals["surplus"] / max(1, totals["selected"])
     print(
         f"{edits} edits: {totals['affected']} affected, {totals['selected']} selected, "
-        f"{totals['missed']} missed, {totals['surplus']} too many ({share:.1%})"
+        f"{totals['missed']} missed, {totals['surplus']} too many ({share:.1%}), "
+        f"{totals['other_by_pants']} otherwise by Pants"
     )
-    return not totals["missed"] and share <= 0.02
+    return not totals["missed"] and share <= 0.02 and not totals["other_by_pants"]
 
 
 def main() -> int:

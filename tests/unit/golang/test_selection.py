@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Mapping
 
-from multiarch.core.golang.heads import is_source, parse_head
-from multiarch.core.golang.requirements import module_path
-from multiarch.core.golang.selection import Built, SourceTree, affected
+from multiarch.core.golang.selection import (
+    Built,
+    SourceTree,
+    affected,
+    parse_skeletons,
+    source_tree,
+)
 
 from tests.unit.golang.test_constraints import tag_set
 
@@ -43,21 +46,9 @@ FILES = {
 ONE, TWO, C = "cmd/one", "cmd/two", "cmd/c"
 
 
-def source_tree(files: Mapping[str, str]) -> SourceTree:
-    heads: dict[str, list[str]] = {}
-    for path in files:
-        if is_source(posixpath.basename(path)):
-            heads.setdefault(posixpath.dirname(path), []).append(path)
-    texts = ("go.mod", "go.sum", "go.work", "vendor/modules.txt")
-    return SourceTree(
-        {
-            directory: tuple(parse_head(posixpath.basename(p), files[p]) for p in sorted(paths))
-            for directory, paths in heads.items()
-        },
-        ((module_path(files["go.mod"]), ""),),
-        "vendor" if "vendor/modules.txt" in files else None,
-        {path: files[path] for path in texts if path in files},
-    )
+def tree(files: Mapping[str, str]) -> SourceTree:
+    heads, texts = parse_skeletons((path, text.encode()) for path, text in files.items())
+    return source_tree(heads, texts, ("",), modules_txt="vendor/modules.txt")
 
 
 def selected(
@@ -70,7 +61,7 @@ def selected(
         for directory in (("base",) if tests else (ONE, TWO, C))
         for name, tags in PLATFORMS.items()
     }
-    found = affected(source_tree(before), source_tree(after), "", edits, built)
+    found = affected(tree(before), tree(after), "", edits, built)
     return {built[one] for one in found}
 
 

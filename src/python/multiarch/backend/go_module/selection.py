@@ -39,10 +39,14 @@ from multiarch.backend.go_module.files import ModuleSkeletons, ModuleSkeletonsRe
 from multiarch.backend.go_module.target_types import GoModuleTarget, GoSourcesTarget
 from multiarch.backend.image_test.target_types import ImageTestImageField
 from multiarch.core.golang.constraints import TagSet
-from multiarch.core.golang.heads import FileHead, is_source, parse_head
-from multiarch.core.golang.requirements import module_path
-from multiarch.core.golang.selection import Built, SourceTree, affected
-from multiarch.core.golang.skeleton import VERBATIM_NAMES
+from multiarch.core.golang.heads import FileHead
+from multiarch.core.golang.selection import (
+    Built,
+    SourceTree,
+    affected,
+    parse_skeletons,
+    source_tree,
+)
 
 
 @dataclass(frozen=True)
@@ -102,42 +106,11 @@ class NamedGenerators:
     names: frozenset[tuple[str, str]]
 
 
-def parse_heads(files: Iterable[tuple[str, bytes]]) -> tuple[dict[str, FileHead], dict[str, str]]:
-    """Parse skeletons: the heads of sources, and the texts of go.mod and its kind."""
-    heads, texts = {}, {}
-    for path, data in files:
-        name = posixpath.basename(path)
-        if name in VERBATIM_NAMES:
-            texts[path] = data.decode(errors="replace")
-        elif is_source(name):
-            heads[path] = parse_head(name, data.decode(errors="replace"))
-    return heads, texts
-
-
 @rule(level=LogLevel.DEBUG)
 async def read_heads(request: HeadsRequest) -> Heads:
     contents = await Get(DigestContents, Digest, request.skeletons)
-    heads, texts = parse_heads((file.path, file.content) for file in contents)
+    heads, texts = parse_skeletons((file.path, file.content) for file in contents)
     return Heads(request.skeletons.fingerprint, heads, texts)
-
-
-def source_tree(
-    found: ModuleSkeletons, heads: Mapping[str, FileHead], texts: Mapping[str, str]
-) -> SourceTree:
-    """Put a module's sources of one time together."""
-    by_directory: dict[str, list[FileHead]] = {}
-    for path, head in heads.items():
-        by_directory.setdefault(posixpath.dirname(path), []).append(head)
-    is_vendored = found.modules_txt in texts
-    directories = found.modules if is_vendored else (*found.modules, *found.replaced)
-    modules = ((module_path(texts.get(join(d, "go.mod"), "")), d) for d in directories)
-    return SourceTree(
-        {directory: tuple(group) for directory, group in by_directory.items()},
-        # The nearest module first: one may be nested in another.
-        tuple(sorted(((p, d) for p, d in modules if p), key=lambda m: len(m[0]), reverse=True)),
-        posixpath.dirname(found.modules_txt) if is_vendored else None,
-        texts,
-    )
 
 
 @rule(desc="Find what changes affect", level=LogLevel.DEBUG)
@@ -154,7 +127,7 @@ async def select(
     )
     new_heads, new_texts = {**local.heads, **vendored.heads}, {**local.texts, **vendored.texts}
     # Sources of then are those of now but for what differs.
-    then_heads, then_texts = parse_heads(
+    then_heads, then_texts = parse_skeletons(
         (path, data) for path, data in changes.skeletons.items() if _is_of(path, found)
     )
     old_heads = {p: h for p, h in new_heads.items() if p not in changes.files}
@@ -169,9 +142,15 @@ async def select(
             for t in all_tests.of_module(request.module)
         },
     }
+
+    def tree(heads: Mapping[str, FileHead], texts: Mapping[str, str]) -> SourceTree:
+        return source_tree(
+            heads, texts, found.modules, modules_txt=found.modules_txt, replaced=found.replaced
+        )
+
     selected = affected(
-        source_tree(found, {**old_heads, **then_heads}, {**old_texts, **then_texts}),
-        source_tree(found, new_heads, new_texts),
+        tree({**old_heads, **then_heads}, {**old_texts, **then_texts}),
+        tree(new_heads, new_texts),
         request.module,
         changes.files,
         built.values(),

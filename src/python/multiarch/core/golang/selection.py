@@ -15,16 +15,18 @@ from dataclasses import dataclass
 from multiarch.core.golang.cgo import C_SUFFIXES
 from multiarch.core.golang.constraints import TagSet, evaluate
 from multiarch.core.golang.embeds import resolve
-from multiarch.core.golang.heads import FileHead
+from multiarch.core.golang.heads import FileHead, is_source, parse_head
 from multiarch.core.golang.requirements import (
     changed_packages,
     module_changed,
+    module_path,
     replacements_changed,
     requirements_changed,
     sums_changed,
     vendoring_agrees,
     workspace_changed,
 )
+from multiarch.core.golang.skeleton import VERBATIM_NAMES
 from multiarch.core.golang.test_packages import files_for_tests
 
 # Stands for all packages that are not in the repository.
@@ -58,6 +60,49 @@ class SourceTree:
             found = posixpath.join(self.vendor, import_path)
             return found if found in self.heads else None
         return _ELSEWHERE if "." in import_path.partition("/")[0] else None
+
+
+def parse_skeletons(
+    files: Iterable[tuple[str, bytes]],
+) -> tuple[dict[str, FileHead], dict[str, str]]:
+    """Read skeletons or whole files: heads of sources, texts of go.mod and its kind, by path."""
+    heads, texts = {}, {}
+    for path, data in files:
+        name = posixpath.basename(path)
+        if name in VERBATIM_NAMES:
+            texts[path] = data.decode(errors="replace")
+        elif is_source(name):
+            heads[path] = parse_head(name, data.decode(errors="replace"))
+    return heads, texts
+
+
+def source_tree(
+    heads: Mapping[str, FileHead],
+    texts: Mapping[str, str],
+    modules: Sequence[str],
+    *,
+    modules_txt: str,
+    replaced: Sequence[str] = (),
+) -> SourceTree:
+    """Put a module's sources of one time together.
+
+    `modules` are the directories of the module itself and of those that a go.work uses beside it,
+    `replaced` those that `replace` lines name; `modules_txt` is where vendored packages are listed,
+    if they are.
+    """
+    by_directory: dict[str, list[FileHead]] = {}
+    for path, head in heads.items():
+        by_directory.setdefault(posixpath.dirname(path), []).append(head)
+    is_vendored = modules_txt in texts
+    directories = modules if is_vendored else (*modules, *replaced)
+    named = [(module_path(texts.get(posixpath.join(d, "go.mod"), "")), d) for d in directories]
+    return SourceTree(
+        {directory: tuple(group) for directory, group in by_directory.items()},
+        # The nearest module first: one may be nested in another.
+        tuple(sorted((m for m in named if m[0]), key=lambda m: len(m[0]), reverse=True)),
+        posixpath.dirname(modules_txt) if is_vendored else None,
+        texts,
+    )
 
 
 @dataclass(frozen=True)
