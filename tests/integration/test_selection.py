@@ -18,14 +18,24 @@ VENDORED = """\
 v.test/a
 # v.test/unused v1.0.0
 ## explicit
+# m.test/nested v0.0.0 => ./nested
+## explicit; go 1.25
+m.test/nested
+# m.test/nested => ./nested
 """
 FILES = {
     ".gitignore": "/dist/\n/.pants.d/\n/.pids/\n",
     "go.mod": (
         "module m.test\n\ngo 1.25\n\nrequire v.test/a v1.0.0\nrequire v.test/unused v1.0.0\n"
+        "require m.test/nested v0.0.0\nreplace m.test/nested => ./nested\n"
     ),
     "vendor/modules.txt": VENDORED,
     "vendor/v.test/a/a.go": "package a\n\nfunc A() {}\n",
+    "vendor/m.test/nested/n.go": "package nested\n",
+    "nested/go.mod": "module m.test/nested\n\ngo 1.25\n",
+    "nested/n.go": "package nested\n",
+    "nested/own/main.go": 'package main\n\nimport _ "m.test/nested"\n\nfunc main() {}\n',
+    "nested/BUILD": 'go_module(name="mod")\ngo_cross_binary(name="own", main="own")\n',
     "base/base.go": "package base\n\nfunc Base() {}\n",
     "base/base_windows.go": "package base\n",
     "base/base_arm64.go": "package base\n",
@@ -37,7 +47,7 @@ FILES = {
     "assets/notes.txt": "Nobody embeds this.\n",
     "cmd/one/main.go": 'package main\n\nimport "m.test/base"\n\nfunc main() { base.Base() }\n',
     "cmd/two/main.go": (
-        'package main\n\nimport (\n\t"m.test/assets"\n\n\t"v.test/a"\n)\n\n'
+        'package main\n\nimport (\n\t"m.test/assets"\n\t_ "m.test/nested"\n\n\t"v.test/a"\n)\n\n'
         "func main() { a.A(); println(assets.Page) }\n"
     ),
     "cmd/one/Dockerfile": "FROM scratch\nCOPY bin/one /one\n",
@@ -74,7 +84,7 @@ class Checkout:
             *(options or (f"--changed-since={since}",)), "--changed-dependents=transitive", "list"
         )
         assert not [line for line in started(result) if "List " in line], result.stderr
-        return {line for line in result.stdout.split() if not line.startswith("//:mod")}
+        return {line for line in result.stdout.split() if ":mod" not in line}
 
     def after(self, edits: dict[str, str | None]) -> set[str]:
         """What some edits select; None deletes a file. They are undone."""
@@ -162,6 +172,16 @@ UNUSED = {
         pytest.param({"base/base_plan9.go": "package base\n"}, set(), id="platform nobody has"),
         pytest.param({"vendor/v.test/a/a.go": "package a\n\nfunc A() { println() }\n"}, TWO,
                      id="vendored package"),
+        pytest.param(
+            {"nested/n.go": "package nested\n\nconst X = 1\n"},
+            {f"nested:own#{platform}" for platform in (LINUX, ARM, WINDOWS)},
+            id="nested module",
+        ),
+        pytest.param(
+            {"vendor/m.test/nested/n.go": "package nested\n\nconst X = 1\n"},
+            TWO,
+            id="vendored nested module",
+        ),
         pytest.param(BUMPED, TWO, id="version in go.mod"),
         pytest.param(UNUSED, set(), id="version that nobody uses"),
         pytest.param(

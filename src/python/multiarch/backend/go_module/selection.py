@@ -31,7 +31,7 @@ from pants.engine.target import (
 from pants.engine.unions import UnionRule
 from pants.util.logging import LogLevel
 
-from multiarch.backend.go_build.binaries import AllGoBinaries
+from multiarch.backend.go_build.binaries import AllGoBinaries, GoModules
 from multiarch.backend.go_build.tests import AllGoTests
 from multiarch.backend.go_cross_binary.target_types import PlatformsField
 from multiarch.backend.go_module.changes import ChangedSince, Changes, ChangesRequest
@@ -115,7 +115,10 @@ async def read_heads(request: HeadsRequest) -> Heads:
 
 @rule(desc="Find what changes affect", level=LogLevel.DEBUG)
 async def select(
-    request: SelectionRequest, all_binaries: AllGoBinaries, all_tests: AllGoTests
+    request: SelectionRequest,
+    all_binaries: AllGoBinaries,
+    all_tests: AllGoTests,
+    modules: GoModules,
 ) -> Selection:
     found, changes, owners = await MultiGet(
         Get(ModuleSkeletons, ModuleSkeletonsRequest(request.module)),
@@ -128,7 +131,7 @@ async def select(
     new_heads, new_texts = {**local.heads, **vendored.heads}, {**local.texts, **vendored.texts}
     # Sources of then are those of now but for what differs.
     then_heads, then_texts = parse_skeletons(
-        (path, data) for path, data in changes.skeletons.items() if _is_of(path, found)
+        (path, data) for path, data in changes.skeletons.items() if _is_of(path, found, modules)
     )
     old_heads = {p: h for p, h in new_heads.items() if p not in changes.files}
     old_texts = {p: t for p, t in new_texts.items() if p not in changes.files}
@@ -160,14 +163,16 @@ async def select(
     )
 
 
-def _is_of(path: str, found: ModuleSkeletons) -> bool:
-    """Whether a file is below a module whose sources `go list` reads, or decides on them."""
+def _is_of(path: str, found: ModuleSkeletons, modules: GoModules) -> bool:
+    """Whether a file is one that `go list` reads for a module; those of nested modules are not."""
     vendor = posixpath.dirname(found.modules_txt)
     root = posixpath.dirname(vendor)
-    if path in (join(root, "go.work"), join(root, "go.work.sum")):
+    if path in (join(root, "go.work"), join(root, "go.work.sum")) or path.startswith(f"{vendor}/"):
         return True
-    directories = (*found.modules, *found.replaced, vendor)
-    return any(not d or path.startswith(f"{d}/") for d in directories)
+    directories = (*found.modules, *found.replaced)
+    above = [d for d in directories if not d or path.startswith(f"{d}/")]
+    owner = modules.owner(posixpath.dirname(path))
+    return bool(above) and len(owner or "") <= max(map(len, above))
 
 
 @rule(level=LogLevel.DEBUG)

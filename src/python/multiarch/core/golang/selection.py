@@ -90,10 +90,13 @@ def source_tree(
     `replaced` those that `replace` lines name; `modules_txt` is where vendored packages are listed,
     if they are.
     """
+    is_vendored = modules_txt in texts
+    # A vendored module is read where it is vendored, though it is replaced by a directory.
+    elsewhere = tuple(f"{d}/" for d in replaced) if is_vendored else ()
     by_directory: dict[str, list[FileHead]] = {}
     for path, head in heads.items():
-        by_directory.setdefault(posixpath.dirname(path), []).append(head)
-    is_vendored = modules_txt in texts
+        if not path.startswith(elsewhere):
+            by_directory.setdefault(posixpath.dirname(path), []).append(head)
     directories = modules if is_vendored else (*modules, *replaced)
     named = [(module_path(texts.get(posixpath.join(d, "go.mod"), "")), d) for d in directories]
     return SourceTree(
