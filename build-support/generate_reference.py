@@ -91,8 +91,9 @@ def choices(field: type[Any]) -> str:
 
 
 def fields_of(target: type[Any]) -> list[type[Any]]:
-    """All fields that may be written in a target, each once."""
-    return list(dict.fromkeys((*target.core_fields, *getattr(target, "moved_fields", ()))))
+    """All fields that may be written in a target, each once; others begin with `_`, as in Pants."""
+    fields = dict.fromkeys((*target.core_fields, *getattr(target, "moved_fields", ())))
+    return [field for field in fields if not field.alias.startswith("_")]
 
 
 def target_lines(target: type[Any], described: Collection[type[Any]] = ()) -> Iterable[str]:

@@ -47,6 +47,7 @@ from multiarch.backend.go_cross_test.target_types import (
     GoCrossTestPlatformTarget,
     GoCrossTestTarget,
 )
+from multiarch.backend.go_module import changes, selection
 from multiarch.backend.go_module import rules as go_module
 from multiarch.backend.go_module.target_types import GoModuleTarget, GoSourcesTarget
 from multiarch.backend.goals import (
@@ -115,6 +116,8 @@ def rules() -> Iterable[object]:
         test_link,
         c_cross_binary,
         go_module,
+        changes,
+        selection,
         go_cross_binary,
         go_cross_test,
         image,

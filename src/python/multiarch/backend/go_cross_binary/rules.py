@@ -48,6 +48,8 @@ from multiarch.backend.go_cross_binary.target_types import (
     PlatformOverridesField,
     PlatformsField,
 )
+from multiarch.backend.go_module.changes import ChangedSince
+from multiarch.backend.go_module.selection import Selection, SelectionRequest
 from multiarch.backend.go_module.target_types import GoSourcesSourcesField
 from multiarch.backend.platforms import PlatformMatrix, SupportToday
 from multiarch.backend.summary import DeliveryRequest, NoticesRequest, Said
@@ -222,6 +224,10 @@ async def infer_binary_dependencies(
     request: InferBinaryDependencies, owners: SourceOwners
 ) -> InferredDependencies:
     binary = await Get(GoBinary, GoBinaryRequest(request.field_set.address))
+    since = await Get(ChangedSince)
+    if since.is_asked:
+        selection = await Get(Selection, SelectionRequest(binary.module, since))
+        return selection.dependencies_of(binary.address)
     modules = await Get(ModuleGraph, ModuleGraphRequest(binary.module))
     graph = modules.of(binary.settings)
     main = main_package(graph, binary)

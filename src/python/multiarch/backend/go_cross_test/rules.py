@@ -81,7 +81,9 @@ from multiarch.backend.go_cross_test.target_types import (
     GoTestSourcesField,
     GoTestTimeoutField,
 )
+from multiarch.backend.go_module.changes import ChangedSince
 from multiarch.backend.go_module.files import ModuleFiles, ModuleFilesRequest
+from multiarch.backend.go_module.selection import Selection, SelectionRequest
 from multiarch.backend.image.runs import EngineHost, EngineHostRequest, run_with_engine
 from multiarch.backend.platforms import PlatformMatrix, SupportToday
 from multiarch.backend.sandbox import SHELL_PATH, ToolProcess, request_json
@@ -137,6 +139,10 @@ async def infer_test_dependencies(
     request: InferTestDependencies, owners: SourceOwners
 ) -> InferredDependencies:
     test = await Get(GoTest, GoTestRequest(request.field_set.address))
+    since = await Get(ChangedSince)
+    if since.is_asked:
+        selection = await Get(Selection, SelectionRequest(test.module, since))
+        return selection.dependencies_of(test.address)
     modules = await Get(ModuleGraph, ModuleGraphRequest(test.module, tests=True))
     graph = modules.of(test.settings)
     main = main_of_test(graph, test.package)

@@ -58,6 +58,31 @@ class ModuleFiles:
 
 
 @dataclass(frozen=True)
+class ModuleSkeletonsRequest:
+    """What can be read of the sources for the module in a directory, without Go."""
+
+    directory: str
+
+
+@dataclass(frozen=True)
+class ModuleSkeletons:
+    """Skeletons of all sources that `go list` reads for a module.
+
+    `modules` are the directories of the module itself and of those that a go.work uses beside it,
+    `replaced` those that `replace` lines name. `modules_txt` is where the list of vendored packages
+    would be. `decisive` are the files that say which modules are downloaded, if any are.
+    """
+
+    local: Digest
+    vendored: Digest
+    modules: tuple[str, ...]
+    replaced: tuple[str, ...]
+    modules_txt: str
+    is_vendored: bool
+    decisive: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class ModuleInputsRequest:
     """What `go list` reads for the module in a directory."""
 
@@ -186,7 +211,7 @@ def _check_inside(directories: Iterable[str], file: str) -> None:
 
 
 @rule(level=LogLevel.DEBUG)
-async def collect_module_inputs(request: ModuleInputsRequest) -> ModuleInputs:
+async def collect_module_skeletons(request: ModuleSkeletonsRequest) -> ModuleSkeletons:
     directory = request.directory
     works = {join(d, "go.work"): d for d in _ancestors(directory)}
     texts = await _read((join(directory, "go.mod"), *works))
@@ -196,6 +221,7 @@ async def collect_module_inputs(request: ModuleInputsRequest) -> ModuleInputs:
         used = local_directories(texts[work], works[work])
         _check_inside(used, work)
         directories.update(dict.fromkeys(used))
+    modules = tuple(directories)
     mod_files = tuple(join(d, "go.mod") for d in directories)
     texts.update(await _read(mod_files))
     for mod_file in mod_files:
@@ -211,7 +237,7 @@ async def collect_module_inputs(request: ModuleInputsRequest) -> ModuleInputs:
         prefix = join(root, "vendor/")
         local.update(f for f in extra.files if not f.startswith(prefix))
         vendored.update(f for f in extra.files if f.startswith(prefix))
-    modules_txt = {posixpath.join(works[work] if work else directory, "vendor/modules.txt")}
+    modules_txt = posixpath.join(works[work] if work else directory, "vendor/modules.txt")
     local_skeletons, vendor_skeletons = await MultiGet(
         Get(
             Skeletons,
@@ -222,12 +248,28 @@ async def collect_module_inputs(request: ModuleInputsRequest) -> ModuleInputs:
             SkeletonRequest(tuple(sorted(vendored)), f"Read the imports of {directory}/vendor"),
         ),
     )
-    skeletons = await Get(Digest, MergeDigests((local_skeletons.digest, vendor_skeletons.digest)))
-    if modules_txt & vendored or not any(requires_modules(texts.get(m, "")) for m in mod_files):
-        return ModuleInputs(skeletons, None)
+    is_vendored = modules_txt in vendored
     names = ("go.mod", "go.sum", "go.work", "go.work.sum")
-    decisive = tuple(sorted(f for f in local if posixpath.basename(f) in names))
-    cache = await Get(ModCache, ModCacheRequest(directory, decisive))
+    downloads = not is_vendored and any(requires_modules(texts.get(m, "")) for m in mod_files)
+    return ModuleSkeletons(
+        local_skeletons.digest,
+        vendor_skeletons.digest,
+        modules,
+        tuple(d for d in directories if d not in modules),
+        modules_txt,
+        is_vendored,
+        tuple(sorted(f for f in local if downloads and posixpath.basename(f) in names)),
+    )
+
+
+@rule(level=LogLevel.DEBUG)
+async def collect_module_inputs(request: ModuleInputsRequest) -> ModuleInputs:
+    directory = request.directory
+    found = await Get(ModuleSkeletons, ModuleSkeletonsRequest(directory))
+    skeletons = await Get(Digest, MergeDigests((found.local, found.vendored)))
+    if not found.decisive:
+        return ModuleInputs(skeletons, None)
+    cache = await Get(ModCache, ModCacheRequest(directory, found.decisive))
     return ModuleInputs(skeletons, cache.digest)
 
 

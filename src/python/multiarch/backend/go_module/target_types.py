@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import posixpath
+
 from pants.engine.target import (
     COMMON_TARGET_FIELDS,
+    AsyncFieldMixin,
     Dependencies,
     MultipleSourcesField,
+    SecondaryOwnerMixin,
+    StringField,
     Target,
     TargetGenerator,
 )
+from pants.source.filespec import Filespec
 from pants.util.strutil import help_text
 
 from multiarch.backend.lint.target_types import (
@@ -21,6 +27,18 @@ class GoModuleDependenciesField(Dependencies):
     """Dependencies of a whole module; usually left alone."""
 
 
+class GoModuleDeletedFilesField(SecondaryOwnerMixin, StringField, AsyncFieldMixin):
+    """Makes the module the owner of its files that are deleted, which no generated target has."""
+
+    alias = "_deleted_files"
+    help = "Left empty."
+
+    @property
+    def filespec(self) -> Filespec:
+        """All files below the module: Pants asks only about those that are not there any more."""
+        return {"includes": [posixpath.join(self.address.spec_path, "**")]}
+
+
 class GoModuleTarget(TargetGenerator):
     """One Go module: the directory with its go.mod."""
 
@@ -28,6 +46,7 @@ class GoModuleTarget(TargetGenerator):
     core_fields = (
         *COMMON_TARGET_FIELDS,
         GoModuleDependenciesField,
+        GoModuleDeletedFilesField,
         SkipHardCodedPlatformsField,
         SkipAtomicAlignmentField,
     )

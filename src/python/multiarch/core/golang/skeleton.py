@@ -12,26 +12,26 @@ import re
 _COMMENT = r"/\*[^*]*\*+(?:[^/*][^*]*\*+)*/"
 _SPACE_OR_COMMENT = re.compile(rf"(?:\s|//[^\n]*|{_COMMENT}|;)*")
 _PACKAGE = re.compile(rf"package(?:\s|{_COMMENT}|//[^\n]*\n)*\w+")
-_STRING = r'(?:"(?:\\.|[^"\\\n])*"|`[^`]*`)'
-_SPEC = rf"(?:[\w.]+(?:\s|{_COMMENT})*)?{_STRING}"
+STRING = r'(?:"(?:\\.|[^"\\\n])*"|`[^`]*`)'
+_SPEC = rf"(?:[\w.]+(?:\s|{_COMMENT})*)?{STRING}"
 _SINGLE_IMPORT = re.compile(rf"import(?:\s|{_COMMENT})*{_SPEC}")
 _GROUP_IMPORT = re.compile(
     rf"import(?:\s|{_COMMENT}|//[^\n]*\n)*\((?:\s|;|//[^\n]*\n|{_COMMENT}|{_SPEC})*\)"
 )
-_EMBED_LINE = re.compile(r"^[ \t]*//go:embed[ \t][^\n]*", re.M)
+EMBED_LINE = re.compile(r"^[ \t]*//go:embed[ \t][^\n]*", re.M)
 _IMPORTS_EMBED = re.compile(r'["`]embed["`]')
-_LEADING_COMMENTS = re.compile(rf"(?:\s|//[^\n]*(?:\n|\Z)|{_COMMENT})*")
+LEADING_COMMENTS = re.compile(rf"(?:\s|//[^\n]*(?:\n|\Z)|{_COMMENT})*")
 
 # Read whole by Go's tools.
 VERBATIM_NAMES = frozenset(("go.mod", "go.sum", "go.work", "go.work.sum", "modules.txt"))
 # Only their build constraints are read.
-_CONSTRAINED_SUFFIXES = (
+CONSTRAINED_SUFFIXES = (
     *(".s", ".S", ".sx", ".c", ".cc", ".cpp", ".cxx", ".m", ".f", ".F", ".for", ".f90"),
     *(".h", ".hh", ".hpp", ".hxx", ".swig", ".swigcxx"),
 )
 
 
-def _header_end(text: str) -> int:
+def head_end(text: str) -> int:
     """The offset after the last import declaration, or -1 where the text is not understood."""
     match = _SPACE_OR_COMMENT.match(text)
     clause = _PACKAGE.match(text, match.end() if match else 0)
@@ -54,14 +54,14 @@ def go_skeleton(text: str) -> str:
 
     A file that is not understood is kept whole: Go itself then says what is wrong with it.
     """
-    end = _header_end(text)
+    end = head_end(text)
     if end < 0:
         return text
     head = text[:end]
     out = head + "\n"
     if _IMPORTS_EMBED.search(head):
         line = out.count("\n")
-        for match in _EMBED_LINE.finditer(text, end):
+        for match in EMBED_LINE.finditer(text, end):
             at = text.count("\n", 0, match.start())
             out += "\n" * max(0, at - line) + match.group().lstrip() + "\n"
             line = out.count("\n")
@@ -77,8 +77,8 @@ def skeleton(name: str, data: bytes) -> bytes:
             return go_skeleton(data.decode("utf-8")).encode()
         except UnicodeDecodeError:
             return data
-    if name.endswith(_CONSTRAINED_SUFFIXES):
+    if name.endswith(CONSTRAINED_SUFFIXES):
         text = data.decode("utf-8", "surrogateescape")
-        match = _LEADING_COMMENTS.match(text)
+        match = LEADING_COMMENTS.match(text)
         return (match.group() if match else "").encode("utf-8", "surrogateescape")
     return b""
