@@ -262,9 +262,28 @@ def test_the_command_of_a_container(
     engine: str, host: str, platform: str, terminal: bool, argv: str
 ) -> None:
     made = run_image.container_argv(
-        engine, "i", Platform.parse(platform), Platform.parse(f"linux/{host}"), terminal=terminal
-    )
+        engine, "i", Platform.parse(platform), Platform.parse(f"linux/{host}"), {"PATH": ""},
+        terminal=terminal,
+    )  # fmt: skip
     assert " ".join(made) == argv
+
+
+def test_podman_gets_an_init_process_that_the_machine_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Distributions only recommend `catatonit` with podman, and `--init` fails without it."""
+    own = tmp_path / "libexec/catatonit"
+    monkeypatch.setattr(run_image, "_PODMAN_INITS", (str(own),))
+    search = environment(tmp_path / "bin")
+    (tmp_path / "bin").mkdir()
+    assert run_image.podman_init(search, needed=False) == ()
+    assert run_image.podman_init(search, needed=True) == ("--init",)
+    program(tmp_path / "bin", "docker-init", "exit 0")
+    found = ("--init", "--init-path", str(tmp_path / "bin/docker-init"))
+    assert run_image.podman_init(search, needed=False) == found
+    own.parent.mkdir()
+    program(own.parent, "catatonit", "exit 0")
+    assert run_image.podman_init(search, needed=False) == ("--init",)
 
 
 def test_the_tools_are_programs(tmp_path: Path) -> None:

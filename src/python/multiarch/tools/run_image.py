@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -24,17 +25,44 @@ from multiarch.tools.local_engine import find, load
 _NOT_EXECUTED = (1, 126, 255)
 
 
+# Where podman looks itself, and static programs that serve it as well.
+_PODMAN_INITS = ("/usr/libexec/podman/catatonit", "/usr/lib/podman/catatonit")
+_INITS = ("catatonit", "tini-static", "docker-init", "dumb-init")
+
+
+def podman_init(environment: Mapping[str, str], *, needed: bool) -> tuple[str, ...]:
+    """The flags that give podman an init process.
+
+    Distributions only recommend one with podman. Where there is none, a container goes without,
+    unless it is `needed`: podman then says what is missing.
+    """
+    if any(os.access(path, os.X_OK) for path in _PODMAN_INITS):
+        return ("--init",)
+    for name in _INITS:
+        path = shutil.which(name, path=environment.get("PATH"))
+        if path is not None:
+            return ("--init", "--init-path", path)
+    return ("--init",) if needed else ()
+
+
 def container_argv(
-    engine: str, name: str, platform: Platform, host: Platform, *, terminal: bool
+    engine: str,
+    name: str,
+    platform: Platform,
+    host: Platform,
+    environment: Mapping[str, str],
+    *,
+    terminal: bool,
 ) -> list[str]:
     """The arguments of `docker run` and `podman run`, up to the image's name."""
     emulated = not is_native(Platform("linux", host.arch), platform)
     settings = qemu_settings(platform) if emulated else {}
     # podman does not keep the variant of an image that it loads, and then would not find it.
     variant = "" if engine == "podman" else platform.oci_variant
+    # QEMU as process 1 hangs for ever when the program dies of a signal.
+    init = podman_init(environment, needed=emulated) if engine == "podman" else ("--init",)
     return [
-        # QEMU as process 1 hangs for ever when the program dies of a signal.
-        *("run", "--rm", "--init", "-i"),
+        *("run", "--rm", *init, "-i"),
         *(("-t",) if terminal else ()),
         *("--platform", "/".join(filter(None, (platform.os, platform.arch, variant)))),
         *(part for key, value in settings.items() for part in ("-e", f"{key}={value}")),
@@ -50,7 +78,7 @@ def main(folder: Path, arguments: Sequence[str], environment: Mapping[str, str])
     tar = folder / "image.tar"
     name = load(engine, program, tar, environment) or docker_manifest(tar)["RepoTags"][0]
     terminal = sys.stdin.isatty() and sys.stdout.isatty()
-    argv = container_argv(engine, name, platform, host.platform, terminal=terminal)
+    argv = container_argv(engine, name, platform, host.platform, environment, terminal=terminal)
     process = subprocess.Popen([program, *argv, *arguments], env=environment)
     while True:
         try:
