@@ -9,73 +9,32 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
-import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import bootstrap
 import pytest
+from cache_server import CacheServer
 
 from tests.integration.scratch import Repository, environment, started
 from tests.integration.test_remote_cache import (
     DEEP,
-    REQUIREMENTS,
-    SERVER,
     machine,
-    python,
     same_files,
 )
+from tests.integration.test_remote_cache import server as serve
 
 pytestmark = pytest.mark.integration
 
 BUILD = 'go_module(name="mod")\ngo_cross_binary(name="one", main="cmd/one")\n'
 
 
-class CacheServer:
-    """BuildGrid on a folder, which can be killed, stopped, and started again."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        made = bootstrap.environment("buildgrid", "BuildGrid", [REQUIREMENTS], python())
-        self.program = made / "bin/bgd"
-        self.address = f"grpc://127.0.0.1:{self.port}"
-        (folder / "server.yml").write_text(SERVER.format(port=self.port, folder=folder))
-        self.start()
-
-    def start(self) -> None:
-        """Start it, and wait until it listens."""
-        with open(self.folder / "log", "ab") as log:
-            self.process = subprocess.Popen(
-                [self.program, "server", "start", self.folder / "server.yml"],
-                env=environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            )  # fmt: skip
-        for _ in range(600):
-            with socket.socket() as client:
-                if client.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
-            assert self.process.poll() is None, (self.folder / "log").read_text()
-            time.sleep(0.2)
-
-    def kill(self) -> None:
-        """End it at once."""
-        self.process.kill()
-        self.process.wait()
-
-    def blobs(self) -> list[Path]:
-        """The files of its blobs."""
-        return [f for f in (self.folder / "cas").rglob("*") if f.is_file() and f.stat().st_size]
-
-
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[CacheServer, Repository]]:
     """A server, and machine A, which has built."""
-    server = CacheServer(tmp_path_factory.mktemp("cache"))
+    server = serve(tmp_path_factory.mktemp("cache"))
     first = other(tmp_path_factory.mktemp("a"), server.address, str(uuid.uuid4()))
     try:
         first.pants("package", "::")

@@ -3,53 +3,17 @@
 from __future__ import annotations
 
 import filecmp
-import os
-import shutil
-import socket
-import subprocess
-import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-import bootstrap
 import pytest
+from cache_server import CacheServer, interpreter
 
-from tests.integration.scratch import Repository, environment, require, started
+from tests.integration.scratch import Repository, require, started
 
 pytestmark = pytest.mark.integration
 
-REQUIREMENTS = bootstrap.ROOT / "3rdparty/python/buildgrid-requirements.txt"
-# Pants sends 128 requests of each kind at a time; what the server has no thread for, it refuses.
-SERVER = """
-thread-pool-size: 300
-server:
-  - !channel
-    address: 127.0.0.1:{port}
-    insecure-mode: true
-authorization:
-  method: none
-monitoring:
-  enabled: false
-instances:
-  - name: ''
-    storages:
-      - !disk-storage &data
-        path: {folder}/cas
-    caches:
-      - !lru-action-cache &cache
-        storage: *data
-        max-cached-refs: 100000
-        cache-failed-actions: false
-        allow-updates: true
-    services:
-      - !action-cache
-        cache: *cache
-      - !cas
-        storage: *data
-      - !bytestream
-        storage: *data
-"""
 BUILD = """
 go_module(name="mod")
 go_cross_binary(name="one", main="cmd/one")
@@ -66,47 +30,23 @@ func main() { println(deep.Say()) }
 DEEP = 'package deep\n\n//go:noinline\nfunc Say() string {{ return "{}" }}\n'
 
 
-def python() -> bootstrap.Interpreter:
-    """A CPython that BuildGrid runs on."""
-    for folder in os.environ["PATH"].split(os.pathsep):
-        executable = shutil.which("python3.11", path=folder)
-        # A shim of pyenv is there for a version that is not chosen, and then does not run.
-        if (
-            executable
-            and not subprocess.run(
-                [executable, "-c", "import ensurepip, venv"], env=environment(), capture_output=True
-            ).returncode
-        ):
-            return bootstrap.Interpreter(executable, (3, 11, 0))
-    require("python3.11 with venv, for BuildGrid", found=False)
-    raise AssertionError("unreachable")
+def server(folder: Path) -> CacheServer:
+    """A server that runs, on a CPython that BuildGrid has."""
+    python = interpreter()
+    if python is None:
+        require("python3.11 with venv, for BuildGrid", found=False)
+    assert python is not None
+    return CacheServer(folder, python)
 
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of an empty cache."""
-    folder = tmp_path_factory.mktemp("cache")
-    made = bootstrap.environment("buildgrid", "BuildGrid", [REQUIREMENTS], python())
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    (folder / "server.yml").write_text(SERVER.format(port=port, folder=folder))
-    with open(folder / "log", "wb") as log:
-        server = subprocess.Popen(
-            [made / "bin/bgd", "server", "start", folder / "server.yml"],
-            env=environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-        )  # fmt: skip
+    made = server(tmp_path_factory.mktemp("cache"))
     try:
-        for _ in range(300):
-            with socket.socket() as client:
-                if client.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            assert server.poll() is None, (folder / "log").read_text()
-            time.sleep(0.2)
-        yield f"grpc://127.0.0.1:{port}"
+        yield made.address
     finally:
-        server.terminate()
-        server.wait()
+        made.kill()
 
 
 def machine(folder: Path, address: str, token: str) -> Repository:
