@@ -94,7 +94,8 @@ def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
             time.sleep(0.2)
         yield Worker(f"grpc://127.0.0.1:{port}", folder / "log")
     finally:
-        server.terminate()
+        # `unshare` blocks SIGTERM while it waits; its child dies with it.
+        server.kill()
         server.wait()
 
 
