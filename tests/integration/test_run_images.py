@@ -185,6 +185,14 @@ def test_a_failing_image_test_shows_each_test(repository: Repository) -> None:
         "          the command did not end within 5 s (`timeout`) and was stopped\n"
     ) in result.stderr
     assert subprocess.run(["pgrep", "-f", "sleep 4243"], capture_output=True).stdout == b""
+    excused = repository.pants(
+        '--multiarch-support={"linux/arm64": "experimental"}', "test", "checks:t"
+    ).stderr
+    assert "FAILED  file content: the text" in excused.partition("Failed on experimental")[2]
+    off = '{"linux/arm64": {"issue": "https://example.com/7", "until": "2999-01-31"}}'
+    skipped = repository.pants(f"--multiarch-deactivated={off}", "test", "checks:t")
+    assert "linux/arm64 is deactivated until 2999-01-31" in skipped.stderr
+    assert "Test the image of" not in skipped.stderr
 
 
 def test_commands_that_no_engine_can_run_are_left_out_with_the_reason(

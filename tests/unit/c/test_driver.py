@@ -79,6 +79,21 @@ def test_a_compile_takes_the_target_and_hides_the_paths(sandbox: Path) -> None:
     ]
 
 
+WORK, MODULE = "-ffile-prefix-map=/m/.tmp/go-build1=/tmp/go-build", "-ffile-prefix-map=/m=/_/m"
+
+
+def test_the_map_of_gos_work_directory_counts_within_a_module(sandbox: Path) -> None:
+    """The last map that fits counts, and Go names the module's last."""
+    argv = ["-c", WORK, MODULE, "a b.c"]
+    assert called(sandbox, *argv) == ["cc", *TARGET, *MAPS, *argv, WORK]
+    options = COptions("dynamic", "gcc", Libc("system"))
+    executable(sandbox / FOLDER / CC, gcc_driver("./gcc", ARM, options))
+    executable(sandbox / "gcc", SAY)
+    ran = [sandbox / FOLDER / CC, *argv]
+    printed = subprocess.run(ran, cwd=sandbox, capture_output=True, text=True, check=True).stdout
+    assert printed.splitlines()[-5:] == [*argv, WORK]
+
+
 @pytest.mark.parametrize("flag", ["-E", "-S", "-###", "--version", "-dumpmachine", "-print-file-x"])
 def test_a_question_is_no_link(sandbox: Path, flag: str) -> None:
     assert ".crt" not in " ".join(called(sandbox, flag, "x.c"))

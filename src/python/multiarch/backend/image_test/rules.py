@@ -46,6 +46,7 @@ from pants.engine.target import (
 from pants.engine.unions import UnionMembership, UnionRule
 from pants.util.logging import LogLevel
 
+from multiarch.backend.go_cross_binary.rules import deactivated
 from multiarch.backend.image.built_image import BuildImageRequest, BuiltImage
 from multiarch.backend.image.runs import (
     DOCKER_WHEELS,
@@ -63,11 +64,15 @@ from multiarch.backend.image_test.target_types import (
     ImageTestTarget,
     ImageTestTimeoutField,
 )
+from multiarch.backend.platforms import SupportToday
 from multiarch.backend.sandbox import ToolProcess, request_json
 from multiarch.backend.subsystems.multiarch_engine import MultiarchEngineSubsystem
 from multiarch.backend.subsystems.multiarch_image_test import MultiarchImageTestSubsystem
 from multiarch.backend.summary import NoticesRequest, Said, tested_cell
+from multiarch.core.platforms import Platform
 from multiarch.core.structure_test.results import Result, is_failed, junit_xml, report
+from multiarch.core.summary import Notice
+from multiarch.core.support import Support
 from multiarch.tools.engines.host import MISSING_EXIT_CODE
 from multiarch.tools.image_commands import FAILED_EXIT_CODE
 
@@ -247,12 +252,27 @@ def parsed(text: str) -> list[Result]:
     return [Result.from_json(value) for value in json.loads(text)]
 
 
+def excuse(support: Support, address: Address, platform: Platform, text: str) -> tuple[Notice, ...]:
+    """The notice of a failure that does not fail the run; empty where it does."""
+    if not support.is_experimental(platform):
+        return ()
+    return (Notice("experimental", str(address), str(platform), text.strip()),)
+
+
 @rule(desc="Test an image", level=LogLevel.DEBUG)
 async def test_image(
-    batch: ImageTestRequest.Batch[ImageTestFieldSet, Any], options: TestSubsystem, run_id: RunId
+    batch: ImageTestRequest.Batch[ImageTestFieldSet, Any],
+    options: TestSubsystem,
+    today: SupportToday,
+    run_id: RunId,
 ) -> TestResult:
-    field_set = batch.single_element
-    address = field_set.address
+    field_set, support = batch.single_element, today.support
+    address, subject = field_set.address, f"the tests {field_set.address}"
+    nothing = TestResult.no_tests_found(address, options.output)
+    platform = Platform.parse(address.generated_name or "")
+    if skipped := deactivated(support, address, platform):
+        await Get(Said, NoticesRequest(subject, skipped))
+        return nothing
     scope = ProcessCacheScope.PER_SESSION if options.force else ProcessCacheScope.SUCCESSFUL
     built, sources, host = await MultiGet(
         Get(BuiltImage, BuildImageRequest(await image_address(address, field_set.image))),
@@ -261,7 +281,7 @@ async def test_image(
     )
     if built.skipped:
         logger.warning("Left out: %s: its image was left out: %s", address, built.skipped)
-        return TestResult.no_tests_found(address, options.output)
+        return nothing
     image = await Get(Digest, DigestSubset(built.digest, PathGlobs(["image.tar"])))
     (file,) = sources.snapshot.files
     value = {
@@ -285,8 +305,11 @@ async def test_image(
     checked = await Get(FallibleProcessResult, Process, process)
     if checked.exit_code != 0:
         text = checked.stderr.decode(errors="replace").strip() + "\n"
-        cell = tested_cell(address, built.platform, checked.metadata, run_id, failure=text)
-        await Get(Said, NoticesRequest(f"the tests {address}", (), (cell,)))
+        cell = tested_cell(address, platform, checked.metadata, run_id, failure=text)
+        excused = excuse(support, address, platform, text)
+        await Get(Said, NoticesRequest(subject, excused, (cell,)))
+        if excused:
+            return nothing
         return shown_result(field_set, options, text, True, checked.metadata, None)
     contents = {
         f.path: f.content.decode() for f in await Get(DigestContents, Digest, checked.output_digest)
@@ -298,7 +321,7 @@ async def test_image(
         inputs = await Get(Digest, MergeDigests((image, given)))
         timeout = field_set.timeout.value or 0
         ran = await Get(
-            RanCommands, CommandsRequest(address, str(built.platform), inputs, timeout, scope)
+            RanCommands, CommandsRequest(address, str(platform), inputs, timeout, scope)
         )
         run = ran.run
         if ran.missing and not host.missing_is_error:
@@ -309,12 +332,15 @@ async def test_image(
             results += [Result("command", name, (problem,)) for name in names]
         else:
             results += parsed(ran.results)
-    title = f"{file} on {built.platform}"
+    title = f"{file} on {platform}"
     xml = FileContent(f"{address.path_safe_spec}.xml", junit_xml(str(address), results))
     reports = await Get(Snapshot, CreateDigest([xml])) if options.report else None
     text, failed = report(title, results), is_failed(results)
-    cell = tested_cell(address, built.platform, run, run_id, failure=text if failed else "")
-    await Get(Said, NoticesRequest(f"the tests {address}", (), (cell,)))
+    cell = tested_cell(address, platform, run, run_id, failure=text if failed else "")
+    excused = excuse(support, address, platform, text) if failed else ()
+    await Get(Said, NoticesRequest(subject, excused, (cell,)))
+    if excused:
+        return nothing
     return shown_result(field_set, options, text, failed, run, reports)
 
 

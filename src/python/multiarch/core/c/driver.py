@@ -28,6 +28,16 @@ _HEAD = """\
 root=${0%/.cc/*}
 """
 
+# Of several maps that fit a path the last one counts. A module at the sandbox's root has Go's work
+# directory, whose name is random, within it, and Go names the module's map after that of its own.
+_WORK_LAST = """\
+for argument; do
+    case $argument in
+    -ffile-prefix-map=*=/tmp/go-build) set -- "$@" "$argument" ;;
+    esac
+done
+"""
+
 # zig builds its C library at the first link, which takes longer than all else, and names its own
 # path in the debug information of it. So it is made once, stripped, and given to each link.
 _ZIG = """\
@@ -142,7 +152,7 @@ def zig_driver(
         "dropped": " | ".join(dropped),
         "entries": "".join(_ENTRY.format(flag=flag, entry=entry) for flag, entry in entries),
     }
-    return _HEAD + (_ZIG + _ZIG_LINK).format(**values)
+    return _HEAD + _WORK_LAST + (_ZIG + _ZIG_LINK).format(**values)
 
 
 def gcc_driver(program: str, platform: Platform, options: COptions) -> str:
@@ -150,7 +160,7 @@ def gcc_driver(program: str, platform: Platform, options: COptions) -> str:
     flags = shlex.join(gcc_flags(platform))
     if options.sysroot:
         flags += ' "--sysroot=$root/.sysroot"'
-    return _HEAD + _GCC.format(program=shlex.quote(program), flags=flags)
+    return _HEAD + _WORK_LAST + _GCC.format(program=shlex.quote(program), flags=flags)
 
 
 def zig_archiver() -> str:
