@@ -76,6 +76,12 @@ def test_a_run_that_fails_is_named_with_its_line(repository: Repository) -> None
         "`linux/arm64` failed: it ended with exit code 9; its last lines:\n  | this is why"
     ) in result.stderr
     assert "Traceback" not in result.stderr
+    support = '--multiarch-support={"linux/arm64": "experimental"}'
+    excused = repository.pants(support, "package", "img:image#linux/arm64").stderr
+    assert "it ended with exit code 9" in excused.partition("Left out: img:image#linux/arm64")[2]
+    # A failure is not remembered from run to run.
+    again = repository.pants(support, "package", "img:image#linux/arm64")
+    assert any(line.startswith("RUN echo this is why") for line in started(again))
 
 
 def test_without_an_engine_everything_else_is_built(repository: Repository) -> None:

@@ -225,9 +225,13 @@ async def build_image(
             Get(ExecutedRun, ExecuteRunRequest(str(address), assembled.digest, *step))
             for step in map(pending_step, assembled.pending)
         )
-        missing = tuple(run.missing for run in made if run.missing)
-        if missing:
-            return BuiltImage.left_out(address, platform, missing[0])
+        missing = next((run.missing for run in made if run.missing), "")
+        failed = next((run.failed for run in made if run.failed), "")
+        if failed and not experimental:
+            raise MultiarchError(failed)
+        if missing or failed:
+            reason = missing or f"{failed} ({platform} is experimental)"
+            return BuiltImage.left_out(address, platform, reason)
         runs.update((step["id"], run) for step, run in zip(assembled.pending, made))
     # Digests, not the tree of the last process: it may hold an empty `pending`.
     files = await Get(

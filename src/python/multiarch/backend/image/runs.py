@@ -93,11 +93,12 @@ class ExecuteRunRequest:
 
 @dataclass(frozen=True)
 class ExecutedRun:
-    """The layer at `layer.tar`, or why no engine here could make it."""
+    """The layer at `layer.tar`, or why no engine here could make it, or how the command failed."""
 
     digest: Digest
     missing: str
     run: ProcessResultMetadata
+    failed: str = ""
 
 
 async def _workers_with_engines(name: str) -> EnvironmentName | None:
@@ -180,7 +181,8 @@ async def execute_run(request: ExecuteRunRequest, options: MultiarchEngineSubsys
             )
         return ExecutedRun(result.output_digest, text, result.metadata)
     if result.exit_code != 0:
-        raise MultiarchError(f"{request.address}: {where} failed: {problem}")
+        text = f"{request.address}: {where} failed: {problem}"
+        return ExecutedRun(result.output_digest, "", result.metadata, text)
     return ExecutedRun(result.output_digest, "", result.metadata)
 
 
