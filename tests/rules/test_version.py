@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from multiarch.backend import version
+from multiarch.backend.sandbox import read_environment
 from multiarch.backend.subsystems.multiarch import MultiarchSubsystem
 from multiarch.backend.version import SourceVersionRequest, Stamps, StampsRequest
 from multiarch.core.version import SourceVersion
@@ -25,6 +26,7 @@ def runner(monkeypatch: pytest.MonkeyPatch) -> RuleRunner:
     found = RuleRunner(
         rules=[
             *version.rules(),
+            read_environment,
             *git.rules(),
             *system_binaries.rules(),
             *MultiarchSubsystem.rules(),
