@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
+import signal
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -147,9 +148,9 @@ class Pants:
         """Become a machine with empty caches and no daemon."""
         pid = daemon_pid(self.space.root)
         if pid is not None:
-            subprocess.run(["kill", str(pid)], check=True)
+            os.kill(pid, signal.SIGTERM)
             while os.path.exists(f"/proc/{pid}"):
-                subprocess.run(["sleep", "0.1"], check=True)
+                time.sleep(0.1)
         for folder in ("store", "named"):
             shutil.rmtree(self.work / folder, ignore_errors=True)
         shutil.rmtree(self.space.root / "dist", ignore_errors=True)

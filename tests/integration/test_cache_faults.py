@@ -19,11 +19,7 @@ import pytest
 from cache_server import CacheServer
 
 from tests.integration.scratch import Repository, environment, started
-from tests.integration.test_remote_cache import (
-    DEEP,
-    machine,
-    same_files,
-)
+from tests.integration.test_remote_cache import DEEP, machine, same_files
 from tests.integration.test_remote_cache import server as serve
 
 pytestmark = pytest.mark.integration
