@@ -2,8 +2,9 @@
 """Run a Docker engine of our own in DIR, with every installed QEMU registered for it alone.
 
 It listens on DIR/docker.sock. It runs in a user namespace with a binfmt_misc of its own (Linux
-6.7), so nothing is registered on this machine; its containers have no network. For root; needs
-dockerd and qemu-user-static.
+6.7), so nothing is registered on this machine; its containers have no network. Once one has run,
+pulls may fail: the thread that made its network cannot go back to this machine's, which another
+user namespace owns. For root; needs dockerd and qemu-user-static.
 """
 
 from __future__ import annotations

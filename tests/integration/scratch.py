@@ -7,9 +7,12 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
+import tempfile
 import time
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -184,3 +187,41 @@ def require_docker() -> None:
     """Skip, in CI fail, unless a Docker engine answers."""
     if subprocess.run([require("docker"), "version"], capture_output=True).returncode != 0:
         require("a Docker engine that answers", found=False)
+
+
+@contextmanager
+def own_docker() -> Iterator[dict[str, str]]:
+    """A Docker engine that has run no container yet; yields the environment that names it.
+
+    `build-support/dockerd.py` runs the engine in a user namespace, from which a thread that has
+    made a container's network cannot go back to the machine's. A later pull on such a thread finds
+    no registry on loopback ("connection refused"), so a test that pulls needs an engine for itself.
+    """
+    for program in ("docker", "dockerd"):
+        require(program)
+    if os.geteuid() != 0:
+        require("root, for a Docker engine of the test's own", found=False)
+    # A socket's path has at most 107 bytes, so it is not among the test's own files.
+    folder = Path(tempfile.mkdtemp(prefix="dockerd-", dir="/tmp"))
+    found = {**os.environ, "DOCKER_HOST": f"unix://{folder}/docker.sock"}
+    log = folder / "log"
+    with log.open("wb") as out:
+        engine = subprocess.Popen(
+            [sys.executable, str(bootstrap.ROOT / "build-support/dockerd.py"), str(folder)],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+        )
+    try:
+        for _ in range(240):
+            if subprocess.run(["docker", "version"], env=found, capture_output=True).returncode == 0:
+                break
+            assert engine.poll() is None, log.read_text()
+            time.sleep(0.5)
+        else:
+            raise AssertionError(log.read_text())
+        yield found
+    finally:
+        engine.terminate()
+        engine.wait(timeout=60)
+        shutil.rmtree(folder)

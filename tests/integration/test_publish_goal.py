@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from multiarch.core.platforms import Platform
 from multiarch.core.release.spdx import spdx_problems
 
 from tests.integration.registry import Proxy, Registry
-from tests.integration.scratch import Repository, require, require_docker, started
+from tests.integration.scratch import Repository, own_docker, require, started
 
 pytestmark = pytest.mark.integration
 
@@ -127,50 +127,55 @@ def test_published_again_nothing_is_sent(world: World) -> None:
     assert [line for line in started(result) if "img" in line] == []
 
 
-@pytest.mark.parametrize("tool", ["skopeo", "buildah", "docker"])
-def test_each_platform_gets_its_image(world: World, tool: str, tmp_path: Path) -> None:
-    name = f"{world.registry.name}/team/hello:1.0_x"
-    if tool == "docker":
-        require_docker()
-    program = require(tool)
-    storage = ["--root", f"{tmp_path}/root", "--runroot", f"{tmp_path}/run"]
-    storage += ["--storage-driver", "vfs"]
-    for text in PLATFORMS:
-        platform = Platform.parse(text)
-        oci = {"variant": "", **platform.oci}
-        os_, arch, variant = oci["os"], oci["architecture"], oci["variant"]
-        if tool == "skopeo":
-            argv = [f"--override-os={os_}", f"--override-arch={arch}"]
-            argv += [f"--override-variant={variant}"] if variant else []
-            layout = f"oci:{tmp_path}/{platform.slug}:x"
-            run(
-                program,
-                *argv,
-                "--insecure-policy",
-                "copy",
-                "--src-tls-verify=false",
-                f"docker://{name}",
-                layout,
-            )
-            found = json.loads(run(program, "inspect", "--config", layout))
-        elif tool == "buildah":
-            argv = ["--os", os_, "--arch", arch, *(["--variant", variant] if variant else [])]
-            run(program, *storage, "pull", "-q", "--tls-verify=false", *argv, name)
-            shown = json.loads(run(program, *storage, "inspect", "--type", "image", name))
-            found = shown["OCIv1"]
-        else:
-            run(program, "pull", "-q", "--platform", f"{os_}/{arch}/{variant}".rstrip("/"), name)
-            (shown,) = json.loads(run(program, "image", "inspect", name))
-            found = {k.lower(): v for k, v in shown.items()}
-        assert (found["os"], found["architecture"]) == (os_, arch)
-        assert found.get("variant", "") == variant
-    if tool == "docker":
-        run(program, "image", "rm", "-f", name)
+@pytest.mark.parametrize("text", PLATFORMS)
+def test_skopeo_gets_the_image_of_a_platform(world: World, text: str, tmp_path: Path) -> None:
+    platform = Platform.parse(text)
+    oci = platform.oci
+    argv = [f"--override-os={oci['os']}", f"--override-arch={oci['architecture']}"]
+    argv += [f"--override-variant={oci['variant']}"] if "variant" in oci else []
+    layout = f"oci:{tmp_path}/image:x"
+    source = ["--src-tls-verify=false", f"docker://{hello(world)}"]
+    skopeo = require("skopeo")
+    run([skopeo, *argv, "--insecure-policy", "copy", *source, layout])
+    assert_platform(json.loads(run([skopeo, "inspect", "--config", layout])), platform)
 
 
-def run(*argv: str) -> str:
+def test_buildah_gets_the_image_of_each_platform(world: World, tmp_path: Path) -> None:
+    buildah = [require("buildah"), "--root", f"{tmp_path}/root", "--runroot", f"{tmp_path}/run"]
+    buildah += ["--storage-driver", "vfs"]
+    for platform in map(Platform.parse, PLATFORMS):
+        oci = platform.oci
+        argv = ["--os", oci["os"], "--arch", oci["architecture"]]
+        argv += ["--variant", oci["variant"]] if "variant" in oci else []
+        run([*buildah, "pull", "-q", "--tls-verify=false", *argv, hello(world)])
+        shown = json.loads(run([*buildah, "inspect", "--type", "image", hello(world)]))
+        assert_platform(shown["OCIv1"], platform)
+
+
+def test_docker_gets_the_image_of_each_platform(world: World) -> None:
+    with own_docker() as env:
+        for platform in map(Platform.parse, PLATFORMS):
+            oci = platform.oci
+            text = "/".join(oci[name] for name in ("os", "architecture", "variant") if name in oci)
+            run(["docker", "pull", "-q", "--platform", text, hello(world)], env)
+            (shown,) = json.loads(run(["docker", "image", "inspect", hello(world)], env))
+            assert_platform({name.lower(): value for name, value in shown.items()}, platform)
+
+
+def hello(world: World) -> str:
+    """The name of the list that was published, at the registry itself."""
+    return f"{world.registry.name}/team/hello:1.0_x"
+
+
+def assert_platform(config: dict[str, Any], platform: Platform) -> None:
+    """What a tool says of an image is this platform, and no more."""
+    found = {name: config.get(name, "") for name in ("os", "architecture", "variant")}
+    assert found == {"variant": "", **platform.oci}
+
+
+def run(argv: Sequence[str], env: Mapping[str, str] | None = None) -> str:
     """Run a program; its output."""
-    made = subprocess.run(argv, capture_output=True, text=True)
+    made = subprocess.run(argv, env=env, capture_output=True, text=True)
     assert made.returncode == 0, f"{argv}\n{made.stderr}"
     return made.stdout
 
