@@ -214,7 +214,8 @@ def own_docker() -> Iterator[dict[str, str]]:
         )
     try:
         for _ in range(240):
-            if subprocess.run(["docker", "version"], env=found, capture_output=True).returncode == 0:
+            answer = subprocess.run(["docker", "version"], env=found, capture_output=True)
+            if answer.returncode == 0:
                 break
             assert engine.poll() is None, log.read_text()
             time.sleep(0.5)
