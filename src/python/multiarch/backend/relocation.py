@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from pants.build_graph.address import Address
 from pants.engine.fs import CreateDigest, Digest, DigestEntries, Directory, FileEntry, SymlinkEntry
 from pants.engine.rules import Get, collect_rules, rule
+
+from multiarch.core.platforms import Platform
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,11 @@ class Relocated:
     """The files at their new paths."""
 
     digest: Digest
+
+
+def output_path(address: Address, platform: Platform, file_name: str) -> str:
+    """Where a platform's file goes below dist/: `DIR/NAME/OS/ARCH[/VARIANT]/FILE`."""
+    return posixpath.join(address.spec_path, address.target_name, platform.path, file_name)
 
 
 @rule

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -56,6 +55,7 @@ from multiarch.backend.go_cross_binary.rules import (
     platform_targets,
 )
 from multiarch.backend.platforms import PlatformMatrix, SupportToday
+from multiarch.backend.relocation import output_path
 from multiarch.backend.sandbox import CACHE_ANSWER_MILLIS, SHELL_PATH, run_process, said
 from multiarch.backend.subsystems.c_toolchain import CToolchainSubsystem
 from multiarch.backend.summary import NoticesRequest, Said
@@ -97,9 +97,8 @@ class CBinary:
 
     @property
     def output_path(self) -> str:
-        """Where it goes below dist/: `DIR/NAME/OS/ARCH[/VARIANT]/FILE`."""
-        parts = (self.address.spec_path, self.address.target_name, self.platform.path)
-        return posixpath.join(*(p for p in parts if p), self.file_name)
+        """Where it goes below dist/."""
+        return output_path(self.address, self.platform, self.file_name)
 
 
 @dataclass(frozen=True)

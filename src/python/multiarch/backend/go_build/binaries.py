@@ -11,6 +11,7 @@ from pants.engine.rules import Get, collect_rules, rule
 from pants.engine.target import (
     AllTargets,
     AllUnexpandedTargets,
+    StringField,
     Target,
     WrappedTarget,
     WrappedTargetRequest,
@@ -31,6 +32,7 @@ from multiarch.backend.go_cross_binary.target_types import (
     XDefsField,
 )
 from multiarch.backend.go_module.target_types import GoModuleTarget
+from multiarch.backend.relocation import output_path
 from multiarch.backend.subsystems.c_toolchain import CToolchainSubsystem
 from multiarch.backend.subsystems.go_toolchain import GoToolchainSubsystem
 from multiarch.core.errors import MultiarchError
@@ -71,15 +73,13 @@ class GoBinary:
 
     @property
     def output_path(self) -> str:
-        """Where it goes below dist/: `DIR/NAME/OS/ARCH[/VARIANT]/FILE`."""
-        parts = (self.address.spec_path, self.address.target_name, self.platform.path)
-        return posixpath.join(*(p for p in parts if p), self.file_name)
+        """Where it goes below dist/."""
+        return output_path(self.address, self.platform, self.file_name)
 
     @property
     def pattern(self) -> str:
         """The main package as `go list`, run in the module, is asked for it."""
-        relative = posixpath.relpath(self.main or ".", self.module or ".")
-        return "." if relative == "." else f"./{relative}"
+        return pattern(self.main, self.module)
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,30 @@ class GoModules:
                 return None
             directory = posixpath.dirname(directory)
         return directory
+
+    def locate(self, target: Target, field: type[StringField]) -> tuple[str, str]:
+        """The directory of the package that a field names, and that of its module.
+
+        Both are relative to the repository. Raises MultiarchError that names the field.
+        """
+        address, value = target.address, target[field].value or "."
+        package = posixpath.normpath(posixpath.join(address.spec_path or ".", value))
+        if package.startswith(".."):
+            raise MultiarchError(f"{address}: `{field.alias}` leaves the repository: {package!r}.")
+        module = self.owner("" if package == "." else package)
+        if module is None:
+            raise MultiarchError(
+                f"{address}: `{field.alias}` is `{package}`, and neither it nor a directory above "
+                'it has a `go_module`. Write `go_module(name="mod")` in the BUILD file beside '
+                "go.mod."
+            )
+        return "" if package == "." else package, module
+
+
+def pattern(package: str, module: str) -> str:
+    """A package's directory as `go list`, run in the module's, is asked for it."""
+    relative = posixpath.relpath(package or ".", module or ".")
+    return "." if relative == "." else f"./{relative}"
 
 
 @dataclass(frozen=True)
@@ -154,18 +178,7 @@ def parse_binary(
 ) -> GoBinary:
     """Parse a target's fields; raises MultiarchError that names the target and the field."""
     address = target.address
-    main = posixpath.normpath(
-        posixpath.join(address.spec_path or ".", target[GoBinaryMainField].value or ".")
-    )
-    main = "" if main == "." else main
-    if main.startswith(".."):
-        raise MultiarchError(f"{address}: `main` leaves the repository: {main!r}.")
-    module = modules.owner(main)
-    if module is None:
-        raise MultiarchError(
-            f"{address}: `main` is `{main or '.'}`, and neither it nor a directory above it has a "
-            '`go_module`. Write `go_module(name="mod")` in the BUILD file beside go.mod.'
-        )
+    main, module = modules.locate(target, GoBinaryMainField)
     gcflags = tuple(target[GcflagsField].value or ())
     everywhere = bool(gcflags) and gcflags[0].startswith("all=")
     platform = Platform.parse(target[GoBinaryPlatformField].value or "")

@@ -11,7 +11,7 @@ from pants.engine.rules import Get, collect_rules, rule
 from pants.engine.target import AllTargets, Target, WrappedTarget, WrappedTargetRequest
 from pants.util.logging import LogLevel
 
-from multiarch.backend.go_build.binaries import GoModules, parse_cgo
+from multiarch.backend.go_build.binaries import GoModules, parse_cgo, pattern
 from multiarch.backend.go_cross_binary.target_types import BuildTagsField
 from multiarch.backend.go_cross_test.target_types import (
     GoCrossTestPlatformTarget,
@@ -19,6 +19,7 @@ from multiarch.backend.go_cross_test.target_types import (
     GoTestPackageField,
     GoTestPlatformField,
 )
+from multiarch.backend.relocation import output_path
 from multiarch.backend.subsystems.c_toolchain import CToolchainSubsystem
 from multiarch.backend.subsystems.go_toolchain import GoToolchainSubsystem
 from multiarch.core.errors import MultiarchError
@@ -55,15 +56,13 @@ class GoTest:
 
     @property
     def output_path(self) -> str:
-        """Where it goes below dist/: `DIR/NAME/OS/ARCH[/VARIANT]/FILE`."""
-        parts = (self.address.spec_path, self.address.target_name, self.platform.path)
-        return posixpath.join(*(p for p in parts if p), self.file_name)
+        """Where it goes below dist/."""
+        return output_path(self.address, self.platform, self.file_name)
 
     @property
     def pattern(self) -> str:
         """The package as `go list`, run in the module, is asked for it."""
-        relative = posixpath.relpath(self.package or ".", self.module or ".")
-        return "." if relative == "." else f"./{relative}"
+        return pattern(self.package, self.module)
 
 
 @dataclass(frozen=True)
@@ -92,18 +91,7 @@ def parse_test(
 ) -> GoTest:
     """Parse a target's fields; raises MultiarchError that names the target and the field."""
     address = target.address
-    package = posixpath.normpath(
-        posixpath.join(address.spec_path or ".", target[GoTestPackageField].value or ".")
-    )
-    package = "" if package == "." else package
-    if package.startswith(".."):
-        raise MultiarchError(f"{address}: `package` leaves the repository: {package!r}.")
-    module = modules.owner(package)
-    if module is None:
-        raise MultiarchError(
-            f"{address}: `package` is `{package or '.'}`, and neither it nor a directory above it "
-            'has a `go_module`. Write `go_module(name="mod")` in the BUILD file beside go.mod.'
-        )
+    package, module = modules.locate(target, GoTestPackageField)
     binary = target[GoTestBinaryField].value or ""
     if "/" in binary:
         raise MultiarchError(

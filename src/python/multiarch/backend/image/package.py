@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -17,7 +16,7 @@ from multiarch.backend.go_cross_binary.rules import deactivated, level_note
 from multiarch.backend.image.built_image import BuildImageRequest, BuiltImage
 from multiarch.backend.image.target_types import ImagePlatformField
 from multiarch.backend.platforms import SupportToday
-from multiarch.backend.relocation import Relocated, RelocateRequest
+from multiarch.backend.relocation import Relocated, RelocateRequest, output_path
 from multiarch.backend.summary import DeliveryRequest, NoticesRequest, Said
 from multiarch.core.platforms import Platform
 from multiarch.core.summary import Notice
@@ -45,9 +44,7 @@ async def package_image(field_set: PackageImageFieldSet, today: SupportToday) ->
         notice = Notice("left out", str(address), str(built.platform), built.skipped)
         await Get(Said, NoticesRequest(str(address), (notice,)))
         return BuiltPackage(EMPTY_DIGEST, ())
-    path = posixpath.join(
-        address.spec_path, address.target_name, built.platform.path, f"{address.target_name}.tar"
-    )
+    path = output_path(address, built.platform, f"{address.target_name}.tar")
     moved, _ = await MultiGet(
         Get(Relocated, RelocateRequest(built.digest, "image.tar", path)),
         Get(
