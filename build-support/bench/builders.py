@@ -131,14 +131,17 @@ class Pants:
     options: tuple[str, ...] = ()
     name: str = "pants-multiarch"
 
-    def build(self, stamp: str) -> Cost:
-        root = self.space.root
-        argv = [
+    def argv(self, stamp: str) -> list[str]:
+        """The command that builds everything."""
+        return [
             str(self.space.plugin.parent.parent / "pants"),
             f"--local-store-dir={self.work}/store", f"--named-caches-dir={self.work}/named",
             f"--multiarch-version={stamp}", *self.options, "package", "::",
         ]  # fmt: skip
-        return run(argv, root, os.environ, root)
+
+    def build(self, stamp: str) -> Cost:
+        root = self.space.root
+        return run(self.argv(stamp), root, os.environ, root)
 
     def output(self, main: str, platform: str) -> Path:
         name = Path(main).name

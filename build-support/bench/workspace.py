@@ -13,8 +13,8 @@ from pathlib import Path
 MAINS = '{{if and (eq .Name "main") .GoFiles}}{{.Dir}}{{end}}'
 DEPENDENCIES = "{{.ImportPath}} {{if .Module}}{{.Module.Path}}{{end}} {{.Dir}}"
 GO_ENV = {"GOENV": "off", "GOTOOLCHAIN": "local", "GOFLAGS": "", "GOPROXY": "off"}
-# What a body edit changes, and an edit of one main; there from the start.
-BODY = '\n//go:noinline\nfunc benchBody() string { return "a0" }\n\nvar _ = benchBody\n'
+# What a body edit changes, there from the start. It is called, so that each program changes.
+BODY = '\n//go:noinline\nfunc benchBody() string { return "a0" }\n\nvar _ = benchBody()\n'
 SETTINGS = """[GLOBAL]
 pants_version = "2.17.1"
 backend_packages = ["multiarch.backend"]

@@ -227,3 +227,63 @@ def test_tailor_writes_what_is_missing(repository: Repository) -> None:
         assert "cmd/uses" not in printed.stdout
     finally:
         (repository.root / "cmd/third/main.go").unlink()
+
+
+def vendored(repository: Repository, version: str) -> None:
+    """A program that imports forty packages of each of two vendored modules."""
+    token, paths = secrets.token_hex(4), []
+    for module, tag in (("example.org/one", "v1.0.0"), ("example.org/two", version)):
+        for number in range(40):
+            path = f"{module}/p{number}"
+            paths.append(path)
+            repository.write(
+                f"vendored/vendor/{path}/p.go",
+                f'package p\n\n//go:noinline\nfunc P() string {{ return "{token} {path}" }}\n',
+            )
+    lines = [
+        f"# {module} {tag}\n## explicit; go 1.25\n"
+        + "".join(f"{path}\n" for path in paths if path.startswith(module))
+        for module, tag in (("example.org/one", "v1.0.0"), ("example.org/two", version))
+    ]
+    repository.write("vendored/vendor/modules.txt", "".join(lines))
+    repository.write(
+        "vendored/go.mod",
+        f"module {MODULE}/vendored\n\ngo 1.25\n\n"
+        f"require (\n\texample.org/one v1.0.0\n\texample.org/two {version}\n)\n",
+    )
+    imports = "".join(f'\tp{n} "{path}"\n' for n, path in enumerate(paths))
+    calls = "".join(f"\tprintln(p{n}.P())\n" for n in range(len(paths)))
+    repository.write(
+        "vendored/main.go",
+        f"package main\n\nimport (\n{imports})\n\nfunc main() {{\n{calls}}}\n",
+    )
+    repository.write(
+        "vendored/BUILD",
+        f'go_module(name="mod")\ngo_cross_binary(name="all", platforms=["{LINUX}"])\n',
+    )
+
+
+def third_party(repository: Repository) -> list[str]:
+    """Package the program; returns the parts of its third-party packages that were compiled."""
+    printed = started(repository.pants("package", "vendored:all"))
+    return sorted(line for line in printed if "third-party" in line)
+
+
+def test_an_edit_or_a_bump_of_a_vendored_module_recompiles_its_part_alone(
+    repository: Repository,
+) -> None:
+    vendored(repository, "v1.0.0")
+    parts = third_party(repository)
+    assert len(parts) > 2
+    assert all("third-party packages of vendored (part " in part for part in parts)
+    edit(repository, "vendored/vendor/example.org/one/p7/p.go", "return", "return `edited `+")
+    (edited,) = third_party(repository)
+    assert edited in parts
+    program = repository.root / "vendored"
+    for file in ("go.mod", "vendor/modules.txt"):
+        text = (program / file).read_text()
+        (program / file).write_text(text.replace("two v1.0.0", "two v1.0.1"))
+    bumped = third_party(repository)
+    assert bumped
+    assert set(bumped) < set(parts)
+    shutil.rmtree(program)

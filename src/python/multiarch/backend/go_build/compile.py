@@ -1,8 +1,8 @@
-"""Compiles: one process per first-party package, one per module's third-party packages."""
+"""Compiles: one process per first-party package, a few per module's third-party packages."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pants.engine.engine_aware import EngineAwareParameter
@@ -50,6 +50,7 @@ from multiarch.core.golang.compile import CWD, Outputs, Plan, compile_plan
 from multiarch.core.golang.coverage import COVER, instrumented, is_instrumented
 from multiarch.core.golang.packages import Package, closure, package_to_json
 from multiarch.core.golang.shell import script
+from multiarch.core.golang.slices import slices
 from multiarch.core.golang.test_packages import (
     as_compiled,
     file_stem,
@@ -128,6 +129,34 @@ class ThirdPartyRequest(EngineAwareParameter):
 
 
 @dataclass(frozen=True)
+class ThirdPartySlicesRequest:
+    """How the third-party packages that a module's binaries need are divided, for one variant."""
+
+    module: str
+    variant: Variant
+
+
+@dataclass(frozen=True)
+class ThirdPartySlices:
+    """Their import paths, in parts that are compiled apart."""
+
+    slices: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class SliceRequest(EngineAwareParameter):
+    """One of those parts."""
+
+    module: str
+    variant: Variant
+    number: int
+
+    def debug_hint(self) -> str:
+        """Shown beside the rule in the terminal."""
+        return f"{self.module or '.'} ({self.variant.settings.platform}), {self.number}"
+
+
+@dataclass(frozen=True)
 class PackageSourcesRequest:
     """The files of packages; a rule of its own, so that an edit reaches only its own package."""
 
@@ -162,9 +191,8 @@ def export_paths(graph: PackageGraph, package: Package) -> dict[str, str]:
     return {plain_path(i): path(i) for i in package.imports}
 
 
-_NO_PACKAGES = PackageGraph({}, {}, frozenset())
-# Where a layer finds what the binaries' own layer has.
-_BINARIES = ".third-party"
+# Where a layer finds what lower slices, and the binaries' own layer, have.
+_BELOW, _BINARIES = ".third-party{}", ".third-party"
 
 
 @rule(level=LogLevel.DEBUG)
@@ -195,36 +223,22 @@ def _escape(files: tuple[str, ...]) -> list[str]:
     return [f.replace("[", "[[]") for f in files]
 
 
-@rule(desc="Compile third-party packages", level=LogLevel.DEBUG)
-async def compile_third_party(
-    request: ThirdPartyRequest, toolchain: GoToolchain, binaries: AllGoBinaries
+async def _compile_layer(
+    request: ThirdPartyRequest | SliceRequest,
+    toolchain: GoToolchain,
+    graph: PackageGraph,
+    paths: Iterable[str],
+    below: Mapping[str, Layer],
+    whose: str,
 ) -> Layer:
-    module, settings = request.module, request.variant.settings
-    mains = {
-        b.main for b in binaries.of_module(module) if config_id(b.settings) == config_id(settings)
-    }
-    graph = _NO_PACKAGES
-    if mains:
-        modules = await Get(ModuleGraph, ModuleGraphRequest(module))
-        graph = modules.of(settings)
-    roots = [p.import_path for p in graph.packages.values() if p.dir in mains and p.name == "main"]
-    needed = [graph.packages[p] for p in closure(graph.packages, roots) if p in graph.layered]
-    below = {}
-    if request.tests:
-        tests = await Get(ModuleGraph, ModuleGraphRequest(module, tests=True))
-        compiled, graph = {p.import_path for p in needed}, tests.of(settings)
-        wanted = closure(graph.packages, graph.test_mains)
-        needed = [graph.packages[p] for p in wanted if p in graph.layered and p not in compiled]
-        if compiled & set(wanted):
-            below[_BINARIES] = await Get(Layer, ThirdPartyRequest(module, request.variant))
-        if below and (not needed or below[_BINARIES].errors):
-            return below[_BINARIES]
-    imports = {i for p in needed for i in p.imports}
-    groups = std_groups_of(graph, imports)
+    """Compile third-party packages in one process; what they import is there or `below`."""
+    settings = request.variant.settings
+    needed = [graph.packages[p] for p in paths]
+    groups = std_groups_of(graph, {i for p in needed for i in p.imports})
     sources, *std = await MultiGet(
         Get(
             PackageSources,
-            PackageSourcesRequest(module, tuple(f for p in needed for f in p.files)),
+            PackageSourcesRequest(request.module, tuple(f for p in needed for f in p.files)),
         ),
         *(Get(Layer, StdLayerRequest(std_variant(request.variant), g)) for g in groups),
     )
@@ -240,8 +254,7 @@ async def compile_third_party(
                 "output": "_out",
             }
         ),
-        f"Compile {len(needed)} third-party packages of {'the tests of ' * request.tests}"
-        f"{module or '.'} for {settings.platform}",
+        f"Compile {len(needed)} third-party packages of {whose} for {settings.platform}",
         input_digest=sources.digest,
         immutable=FrozenDict(
             {
@@ -254,14 +267,85 @@ async def compile_third_party(
         output_directories=("_out",),
         concurrency=16,
     )
-    found = await Get(Layer, LayerProcess(tool))
-    if not below or found.errors:
-        return found
+    return await Get(Layer, LayerProcess(tool))
+
+
+async def _merged(layers: Sequence[Layer]) -> Layer:
+    """Several layers as one; with the words of those that did not compile, each once."""
+    errors = dict.fromkeys(layer.errors for layer in layers if layer.errors)
+    if errors:
+        return Layer(EMPTY_DIGEST, EMPTY_DIGEST, "\n".join(errors))
     exports, archives = await MultiGet(
-        Get(Digest, MergeDigests((found.exports, below[_BINARIES].exports))),
-        Get(Digest, MergeDigests((found.archives, below[_BINARIES].archives))),
+        Get(Digest, MergeDigests(layer.exports for layer in layers)),
+        Get(Digest, MergeDigests(layer.archives for layer in layers)),
     )
     return Layer(exports, archives)
+
+
+@rule(level=LogLevel.DEBUG)
+async def third_party_slices(
+    request: ThirdPartySlicesRequest, binaries: AllGoBinaries
+) -> ThirdPartySlices:
+    settings = request.variant.settings
+    mains = {
+        b.main
+        for b in binaries.of_module(request.module)
+        if config_id(b.settings) == config_id(settings)
+    }
+    if not mains:
+        return ThirdPartySlices(())
+    modules = await Get(ModuleGraph, ModuleGraphRequest(request.module))
+    graph = modules.of(settings)
+    roots = [p.import_path for p in graph.packages.values() if p.dir in mains and p.name == "main"]
+    return ThirdPartySlices(
+        slices([p for p in closure(graph.packages, roots) if p in graph.layered])
+    )
+
+
+@rule(desc="Compile a slice of third-party packages", level=LogLevel.DEBUG)
+async def compile_slice(request: SliceRequest, toolchain: GoToolchain) -> Layer:
+    modules, cut = await MultiGet(
+        Get(ModuleGraph, ModuleGraphRequest(request.module)),
+        Get(ThirdPartySlices, ThirdPartySlicesRequest(request.module, request.variant)),
+    )
+    graph = modules.of(request.variant.settings)
+    own = cut.slices[request.number]
+    imports = {i for p in own for i in graph.packages[p].imports}
+    lower = [n for n in range(request.number) if imports.intersection(cut.slices[n])]
+    below = await MultiGet(
+        Get(Layer, SliceRequest(request.module, request.variant, n)) for n in lower
+    )
+    for layer in below:
+        if layer.errors:
+            return layer
+    whose = request.module or "."
+    if len(cut.slices) > 1:
+        whose += f" (part {request.number + 1} of {len(cut.slices)})"
+    mounts = {_BELOW.format(n): layer for n, layer in zip(lower, below)}
+    return await _compile_layer(request, toolchain, graph, own, mounts, whose)
+
+
+@rule(desc="Compile third-party packages", level=LogLevel.DEBUG)
+async def compile_third_party(request: ThirdPartyRequest, toolchain: GoToolchain) -> Layer:
+    module, variant = request.module, request.variant
+    cut = await Get(ThirdPartySlices, ThirdPartySlicesRequest(module, variant))
+    compiled = {path for one in cut.slices for path in one}
+    if request.tests:
+        modules = await Get(ModuleGraph, ModuleGraphRequest(module, tests=True))
+        graph = modules.of(variant.settings)
+        wanted = [p for p in closure(graph.packages, graph.test_mains) if p in graph.layered]
+        more = [p for p in wanted if p not in compiled]
+        below = {}
+        if len(more) < len(wanted):
+            below[_BINARIES] = await Get(Layer, ThirdPartyRequest(module, variant))
+            if not more or below[_BINARIES].errors:
+                return below[_BINARIES]
+        whose = f"the tests of {module or '.'}"
+        found = await _compile_layer(request, toolchain, graph, more, below, whose)
+        return await _merged([found, *below.values()])
+    return await _merged(
+        await MultiGet(Get(Layer, SliceRequest(module, variant, n)) for n in range(len(cut.slices)))
+    )
 
 
 # The sandbox's own path has no place in an error message.
