@@ -232,7 +232,8 @@ def test_tailor_writes_what_is_missing(repository: Repository) -> None:
 def vendored(repository: Repository, version: str) -> None:
     """A program that imports forty packages of each of two vendored modules."""
     token, paths = secrets.token_hex(4), []
-    for module, tag in (("example.org/one", "v1.0.0"), ("example.org/two", version)):
+    versions = {"example.org/one": "v1.0.0", "example.org/two": version}
+    for module in versions:
         for number in range(40):
             path = f"{module}/p{number}"
             paths.append(path)
@@ -243,7 +244,7 @@ def vendored(repository: Repository, version: str) -> None:
     lines = [
         f"# {module} {tag}\n## explicit; go 1.25\n"
         + "".join(f"{path}\n" for path in paths if path.startswith(module))
-        for module, tag in (("example.org/one", "v1.0.0"), ("example.org/two", version))
+        for module, tag in versions.items()
     ]
     repository.write("vendored/vendor/modules.txt", "".join(lines))
     repository.write(
