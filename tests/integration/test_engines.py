@@ -213,9 +213,20 @@ def test_a_missing_emulator_is_named_with_its_package(work: Path) -> None:
     (folder / "buildah").symlink_to(require("buildah"))
     environment = {"PATH": str(folder)}
     text = problem(work / "run", "FROM debian\nRUN true\n", environment=environment)
-    assert "there is no emulator for `linux/arm64`" in text
+    assert "buildah: there is no emulator for `linux/arm64`" in text
     assert "no qemu-aarch64-static or qemu-aarch64 in PATH" in text
     assert "apt-get install qemu-user-static" in text
+
+
+def test_where_buildah_lacks_an_emulator_docker_is_used(work: Path) -> None:
+    require_docker()
+    folder = work / "bin"
+    folder.mkdir()
+    (folder / "buildah").symlink_to(require("buildah"))
+    environment = {"PATH": str(folder), "DOCKER_HOST": os.environ.get("DOCKER_HOST", "")}
+    runs = Runs(work / "run", "auto", environment=environment)
+    runs.build("FROM debian\nRUN uname -m >/machine\n", "linux/arm64")
+    assert layer_files(work / "run/image.tar", -1) == {"machine": b"aarch64\n"}
 
 
 def test_no_engine_at_all_says_how_to_get_each(work: Path) -> None:
@@ -259,6 +270,23 @@ def test_a_secret_is_seen_by_its_run_alone(work: Path, engine: str) -> None:
     assert layer_files(work / "run/image.tar", 1)["size"] == b"11\n"
     # What was made to mount on is not in the image either: an empty second layer.
     assert layers[2]["size"] < 100
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_secret_that_a_run_prints_is_not_shown(work: Path, engine: str) -> None:
+    require_docker()
+    (work / "token").write_text("first-part\nsecond-part\n")
+    text = problem(
+        work / "run",
+        "FROM debian\nRUN --mount=type=secret,id=token "
+        "cat /run/secrets/token; echo found first-part here; exit 9\n",
+        secrets={"token": str(work / "token")},
+        engine=engine,
+    )
+    assert "it ended with exit code 9" in text
+    assert "| found *** here" in text
+    assert "first-part" not in text
+    assert "second-part" not in text
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -24,7 +24,7 @@ from multiarch.core.structure_test.checks import Outcome, command_problems
 from multiarch.core.structure_test.definitions import Command
 from multiarch.core.structure_test.results import Result, is_failed, quoted
 from multiarch.tools.engines import buildah, docker_engine, namespace
-from multiarch.tools.engines.choice import choose
+from multiarch.tools.engines.choice import with_first
 from multiarch.tools.engines.host import (
     MISSING_EXIT_CODE,
     EngineMissing,
@@ -54,9 +54,12 @@ def main(request: Mapping[str, Any]) -> None:
     work = Path(tempfile.mkdtemp(dir=".", prefix="engine-")).absolute()
     image = Path(request["image"]).absolute()
     try:
-        chosen = choose(request["engine"], host, "commands of an image")
-        with_engine = with_buildah if chosen == buildah.NAME else with_docker
-        results = with_engine(host, work, image, platform, commands, timeout)
+        results = with_first(
+            request["engine"],
+            host,
+            "commands of an image",
+            lambda engine: _WITH[engine](host, work, image, platform, commands, timeout),
+        )
     except EngineMissing as error:
         print(error, file=sys.stderr)
         sys.exit(MISSING_EXIT_CODE)
@@ -157,6 +160,8 @@ def with_docker(
             engine.remove(loaded)
     return results
 
+
+_WITH = {buildah.NAME: with_buildah, docker_engine.NAME: with_docker}
 
 if __name__ == "__main__":
     sys.exit(run(main))

@@ -19,12 +19,14 @@ from typing import Any
 from multiarch.core.emulation import qemu_settings
 from multiarch.core.platforms import Platform
 from multiarch.tools.engines import buildah, buildkit, docker_engine, namespace
-from multiarch.tools.engines.choice import choose
+from multiarch.tools.engines.choice import with_first
 from multiarch.tools.engines.host import (
     MISSING_EXIT_CODE,
     EngineMissing,
     Host,
+    RunError,
     emulator,
+    masked,
     secret_file,
 )
 from multiarch.tools.process import run
@@ -38,9 +40,16 @@ def main(request: Mapping[str, Any]) -> None:
     image = Path(request["image"]).absolute()
     work = Path(tempfile.mkdtemp(dir=".", prefix="engine-")).absolute()
     try:
-        chosen = choose(request["engine"], host, "RUN")
-        (with_buildah if chosen == buildah.NAME else with_docker)(host, work, image, step)
+        with_first(
+            request["engine"],
+            host,
+            "RUN",
+            lambda engine: _WITH[engine](host, work, image, step),
+        )
         shutil.copyfile(work / "layer.tar", request["output"])
+    except RunError as error:
+        text = masked(str(error), host, step["mounts"])
+        raise (error if text == str(error) else RunError(text)) from None
     except EngineMissing as error:
         print(error, file=sys.stderr)
         sys.exit(MISSING_EXIT_CODE)
@@ -100,6 +109,8 @@ def with_docker(host: Host, work: Path, image: Path, step: Mapping[str, Any]) ->
     else:
         engine.run(image, step, network, env)
 
+
+_WITH = {buildah.NAME: with_buildah, docker_engine.NAME: with_docker}
 
 if __name__ == "__main__":
     sys.exit(run(main))

@@ -46,7 +46,7 @@ class MultiarchEngineSubsystem(Subsystem):
             """
             The engine that executes RUN and the commands of `image_test`: `buildah` (no daemon,
             also without root), `docker` (the engine that DOCKER_HOST names), or `auto`: the first
-            of them that this machine has.
+            of them that can do it on this machine.
             """
         ),
     )

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Callable, TypeVar
+
 from multiarch.core.errors import bullets
 from multiarch.tools.engines import buildah, docker_engine
 from multiarch.tools.engines.host import EngineMissing, Host
 
+_T = TypeVar("_T")
 
-def choose(name: str, host: Host, what: str) -> str:
-    """The engine to use for `what`; raises EngineMissing that says what is wrong with each."""
+
+def with_first(name: str, host: Host, what: str, use: Callable[[str], _T]) -> _T:
+    """What `use` returns of the first engine that can do `what`; `name` is "auto" or an engine's.
+
+    That an engine lacks something, say namespaces or an emulator, may show only when it is used:
+    the next one is tried then. Raises EngineMissing that says what is wrong with each.
+    """
     engines = {buildah.NAME: buildah.missing, docker_engine.NAME: docker_engine.missing}
     problems = []
     for engine in engines if name == "auto" else (name,):
         problem = engines[engine](host)
         if problem is None:
-            return engine
+            try:
+                return use(engine)
+            except EngineMissing as error:
+                problem = f"{engine}: {error}"
         problems.append(problem)
     raise EngineMissing(f"no engine can execute {what} on this machine:\n{bullets(problems)}")

@@ -6,7 +6,7 @@ import os
 import platform
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ MISSING_EXIT_CODE = 3
 # What RUN sees as the machine's name, whatever it is.
 HOSTNAME = "build"
 _LAST_LINES = 20
+_SHORTEST_SECRET = 4
 _BUILDAHS_OWN = re.compile(
     r"(?:subprocess exited (?:with status \d+|on [a-z ]+)\n)*"
     r"(?:Error: (?:exit status|while running runtime)[^\n]*\n?)?\Z"
@@ -85,6 +86,23 @@ def secret_file(host: Host, mount: Mapping[str, Any]) -> Path | None:
         f"it needs the secret {mount['id']!r}; {found}. Name its file in "
         f'`[multiarch-engine] secrets`, such as {{"{mount["id"]}": "/path/to/file"}}.'
     )
+
+
+def masked(text: str, host: Host, mounts: Iterable[Mapping[str, Any]]) -> str:
+    """What a RUN printed, with `***` for the secrets that it mounts, and for each line of one.
+
+    What is shorter than four characters stays: it would hide words that are not the secret.
+    """
+    hidden: set[str] = set()
+    for mount in mounts:
+        file = host.secrets.get(mount["id"]) if mount["kind"] == "secret" else None
+        if file is not None and Path(file).is_file():
+            secret = Path(file).read_text(errors="replace")
+            hidden.update(part.strip() for part in (secret, *secret.splitlines()))
+    for part in sorted(hidden, key=len, reverse=True):
+        if len(part) >= _SHORTEST_SECRET:
+            text = text.replace(part, "***")
+    return text
 
 
 def is_static(program: str) -> bool:
