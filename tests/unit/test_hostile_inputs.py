@@ -22,7 +22,10 @@ from multiarch.core.dockerfile.run_step import run_step
 from multiarch.core.dockerfile.stages import exec_form
 from multiarch.core.dockerfile.syntax import parse
 from multiarch.core.errors import MultiarchError
+from multiarch.core.executables.archives import members
 from multiarch.core.found_matrices import goreleaser_matrices, script_matrix
+from multiarch.core.golang.constraints import TagSet
+from multiarch.core.golang.embeds import resolve
 from multiarch.core.golang.modfile import local_directories, requires_modules
 from multiarch.core.golang.skeleton import go_skeleton
 from multiarch.core.oci.changes import changes
@@ -310,9 +313,17 @@ def test_a_go_file_is_read_in_linear_time(text: str) -> None:
 def test_patterns_with_many_stars_are_matched_in_bounded_time() -> None:
     path = "a" * 200
     assert seconds(matches, "*a" * 40 + "b", path) < 1
+    assert seconds(resolve, ["*a" * 40 + "b"], [path]) < 1
     assert seconds(ignored, "a/" * 40 + "b", ignore_rules("**/" + "*/**/" * 20 + "c")) < 1
     assert seconds(expand, "${A%%" + "*a" * 40 + "b}", {"A": path}) < 1
     assert seconds(script_matrix, "PLATFORMS" * 10_000, "x") < 1
+
+
+def test_digits_that_int_does_not_know() -> None:
+    name = "#1/²".encode("latin-1")
+    header = b"%-16s%-32s%-10d`\n" % (name, b"", 2)
+    assert list(members(b"!<arch>\n" + header + b"ab")) == [("#1/²", b"ab")]
+    assert TagSet("linux", "amd64", 27, False, frozenset()).has("go1.²") is False
 
 
 def test_patterns_match_what_they_did() -> None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from multiarch.core.dockerfile.patterns import glob_regex
 from multiarch.core.errors import MultiarchError
+from multiarch.core.globs import glob_regex
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9]")
 

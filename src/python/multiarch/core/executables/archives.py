@@ -48,11 +48,16 @@ def members(source: Source) -> Iterator[tuple[str, bytes]]:
             yield name, data
 
 
+def _is_number(text: str) -> bool:
+    """Whether all are digits from 0 to 9: `isdigit` knows more, which `int` does not."""
+    return text.isascii() and text.isdigit()
+
+
 def _named(name: str, data: bytes, long_names: bytes) -> tuple[str, bytes]:
-    if name.startswith(_BSD) and name[len(_BSD) :].isdigit():
+    if name.startswith(_BSD) and _is_number(name[len(_BSD) :]):
         length = int(name[len(_BSD) :])
         return data[:length].rstrip(b"\0").decode("utf-8", "replace"), data[length:]
-    if name.startswith("/") and name[1:].isdigit():
+    if name.startswith("/") and _is_number(name[1:]):
         text = long_names[int(name[1:]) :].partition(b"\n")[0]
         return text.rstrip(b"/").decode("utf-8", "replace"), data
     return (name, data) if name in _TABLES else (name.rstrip("/"), data)

@@ -97,7 +97,7 @@ class TagSet:
             return self.cgo
         if tag == "unix":
             return self.os in _UNIX
-        if tag.startswith("go1.") and tag[4:].isdigit():
+        if tag.startswith("go1.") and tag[4:].isascii() and tag[4:].isdigit():
             return int(tag[4:]) <= self.minor
         if tag == "boringcrypto" or tag.startswith(("goexperiment.", f"{self.arch}.")):
             return None

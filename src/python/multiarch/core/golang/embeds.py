@@ -3,32 +3,9 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 
-
-def _component_regex(pattern: str) -> re.Pattern[str]:
-    """Translate one component of a Go path.Match pattern."""
-    out, i = "", 0
-    while i < len(pattern):
-        char = pattern[i]
-        if char == "*":
-            out += "[^/]*"
-        elif char == "?":
-            out += "[^/]"
-        elif char == "[" and "]" in pattern[i + 2 :]:
-            end = pattern.index("]", i + 2)
-            body = pattern[i + 1 : end]
-            negated = body.startswith("^")
-            out += ("[^" if negated else "[") + body[negated:].replace("[", r"\[") + "]"
-            i = end
-        elif char == "\\" and i + 1 < len(pattern):
-            i += 1
-            out += re.escape(pattern[i])
-        else:
-            out += re.escape(char)
-        i += 1
-    return re.compile(out + r"\Z")
+from multiarch.core.globs import component
 
 
 def _matches(pattern: str, file: str) -> bool:
@@ -39,7 +16,7 @@ def _matches(pattern: str, file: str) -> bool:
         want = []
     if len(have) < len(want):
         return False
-    if not all(_component_regex(w).match(h) for w, h in zip(want, have)):
+    if not all(component(w, negation="^").fullmatch(h) for w, h in zip(want, have)):
         return False
     # Below a matched directory, names that begin with `.` or `_` need `all:`.
     return all_files or not any(part[0] in "._" for part in have[len(want) :])
