@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 
 import pytest
@@ -35,9 +36,16 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]
 def test_check_names_what_is_broken_once_and_compiles_nothing_twice(
     repository: Repository,
 ) -> None:
+    # The machine's store may remember these packages from an earlier run; with this, it does not.
+    name = f"internal/report/run{secrets.token_hex(4)}.go"
+    repository.write(name, f"package report\n\nconst _ = {name!r}\n".replace("'", '"'))
     checked = repository.pants("check", "::", check=False)
     printed = checked.stderr
     assert checked.returncode == 1, printed
+    report = "Compile example.test/guarded/internal/report for linux/"
+    assert {line for line in started(checked) if line.startswith(report)} == {
+        f"{report}{arch}" for arch in ("386", "amd64", "arm/v7", "arm64")
+    }
     assert "Traceback" not in printed
     assert printed.count("undefined: order") == 1
     assert printed.count("(overflows)") == 1
@@ -130,3 +138,32 @@ def test_an_image_and_a_list_do_without_what_may_fail(repository: Repository) ->
     assert "Left out: //:arms: none of its images was built" in printed
     tars = sorted(p.name for p in (repository.root / "dist/list").glob("*.tar"))
     assert tars == ["list-linux-386.tar", "list-linux-amd64.tar", "list-linux-arm64.tar"]
+
+
+def test_lint_prints_what_it_finds_and_honours_waivers_and_fields(repository: Repository) -> None:
+    guarded_module.write(repository.root, guarded_module.REPAIRS)
+    fetch = 'curl -LO "https://example.com/tool-linux-amd64"\n'
+    repository.write("fetch.sh", fetch)
+    repository.write("waived.sh", f"# multiarch:allow hard-coded-platform: one machine\n{fetch}")
+    repository.write("img/Dockerfile", f"FROM scratch AS x\nRUN {fetch}")
+    repository.write("img/BUILD", 'multiarch_image(name="image")\n')
+    repository.write(
+        "text/BUILD", 'multiarch_image(name="image", instructions=["FROM scratch", "USER 7"])\n'
+    )
+    linted = repository.pants("lint", "::", check=False)
+    assert linted.returncode == 1
+    assert "fetch.sh:1: the platform is hard-coded: `linux-amd64` in" in linted.stderr
+    assert "waived.sh" not in linted.stderr
+    assert "img/Dockerfile:2: " in linted.stderr
+    assert "✕ multiarch-hard-coded-platforms failed." in linted.stderr
+    assert "✕ multiarch-dockerfile-traps failed." in linted.stderr
+    assert "✓ multiarch-atomic-alignment succeeded." in linted.stderr
+    # An image with `instructions` needs no Dockerfile.
+    assert "Unmatched glob" not in linted.stderr
+    skips = "skip_hard_coded_platforms=True, skip_dockerfile_traps=True"
+    repository.write("img/BUILD", f'multiarch_image(name="image", {skips})\n')
+    skipped = repository.pants("lint", "::", check=False).stderr
+    assert "img/Dockerfile" not in skipped
+    assert "multiarch-dockerfile-traps" not in skipped
+    (repository.root / "fetch.sh").unlink()
+    assert repository.pants("lint", "::").returncode == 0

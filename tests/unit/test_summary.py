@@ -41,6 +41,16 @@ def test_many_outputs_stand_by_target() -> None:
     assert lines[-1].startswith("80 outputs of 40 targets for 2 platforms, 120.0 MB: 2 built, 78")
 
 
+def test_notes_of_many_outputs_stand_below_the_table() -> None:
+    plain = [row(f"//:t{n}", "linux/amd64", built=False) for n in range(64)]
+    noted = [
+        SummaryRow("binary", "//:c", platform, 1, "0123456789abcdef", True, "needs libc.so.6")
+        for platform in ("linux/arm64", "linux/amd64")
+    ]
+    lines = render([*plain, *noted]).splitlines()
+    assert lines[-2] == "//:c: needs libc.so.6 (linux/amd64, linux/arm64)"
+
+
 def test_an_output_of_an_experimental_platform_says_so() -> None:
     one = SummaryRow("binary", "//:a", "linux/s390x", 1, "0123456789abcdef", True, "experimental")
     assert render([one]).splitlines()[1].endswith("built, experimental")

@@ -103,6 +103,7 @@ def render(rows: Iterable[SummaryRow]) -> str:
         lines = _table(
             [("kind", "target", "platforms", "size", ""), *_grouped(found)], frozenset((2, 3))
         )
+        lines += _notes(found)
     built = sum(r.built for r in found)
     platforms = len({r.platform for r in found if r.kind not in ("list", "release")})
     total = human_size(sum(r.size for r in found))
@@ -135,3 +136,12 @@ def _grouped(rows: Sequence[SummaryRow]) -> list[tuple[str, ...]]:
         size = human_size(sum(r.size for r in members))
         lines.append((kind, target, str(len(members)), size, state))
     return lines
+
+
+def _notes(rows: Iterable[SummaryRow]) -> list[str]:
+    """What a reader must know of some rows: each note of a target once, with its platforms."""
+    platforms: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        if row.note:
+            platforms.setdefault((row.target, row.note), []).append(row.platform)
+    return [f"{target}: {note} ({', '.join(found)})" for (target, note), found in platforms.items()]

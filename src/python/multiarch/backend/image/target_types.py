@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from pants.build_graph.address import Address
 from pants.core.util_rules.environments import EnvironmentField
+from pants.engine.fs import GlobMatchErrorBehavior
 from pants.engine.target import (
     COMMON_TARGET_FIELDS,
     Dependencies,
@@ -172,6 +173,8 @@ class ImageDockerfileField(OptionalSingleSourceField):
 
     alias = "source"
     default = "Dockerfile"
+    # An image with `instructions` has no file. Who needs one says so itself.
+    default_glob_match_error_behavior = GlobMatchErrorBehavior.ignore
     help = "The Dockerfile, relative to the BUILD file, whose directory is the build context."
 
 
