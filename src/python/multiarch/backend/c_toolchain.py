@@ -45,7 +45,7 @@ from multiarch.core.c.driver import (
     zig_archiver,
     zig_driver,
 )
-from multiarch.core.c.gcc import archiver_of, multiarch_triple
+from multiarch.core.c.gcc import ASK_GCC, archiver_of, multiarch_triple
 from multiarch.core.c.options import CError, COptions
 from multiarch.core.c.zig import ZigTarget, zig_target
 from multiarch.core.errors import MultiarchError, did_you_mean
@@ -168,7 +168,7 @@ async def make_c_runtime(request: CRuntimeRequest) -> CRuntime:
 async def ask_host_compiler(request: HostCompilerRequest) -> HostCompiler:
     # What it is made of may change behind our back: it is asked again whenever Pants restarts.
     process = Process(
-        ("/bin/sh", "-c", '"$0" --version && "$0" -dumpmachine', request.program),
+        ("/bin/sh", "-c", ASK_GCC, request.program),
         description=f"Ask {request.program} for its version",
         env={"PATH": SHELL_PATH, "LC_ALL": "C"},
         cache_scope=ProcessCacheScope.PER_RESTART_ALWAYS,

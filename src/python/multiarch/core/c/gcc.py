@@ -85,3 +85,24 @@ def multiarch_triple(platform: Platform) -> str:
             triple = found.rpartition("-")[0]
             return {"i686-linux-gnu": "i386-linux-gnu"}.get(triple, triple)
     return ""
+
+
+# What a link takes from beside the compiler, as far as it is there. Headers come in one package
+# with the C library; a shared library is told by its own file.
+_LINKED = (
+    *("crt1.o", "Scrt1.o", "crti.o", "crtn.o", "crtbegin.o", "crtbeginS.o", "crtbeginT.o"),
+    *("crtend.o", "crtendS.o", "libc.a", "libc.so.6", "libm.a", "libpthread.a", "libgcc.a"),
+    *("libgcc_eh.a", "libgcc_s.so.1", "libstdc++.a", "libstdc++.so"),
+)
+# For /bin/sh, with the compiler as $0: what it and its parts say of themselves, and the sums of
+# what it links. A path that is not absolute is GCC's way to say that there is no such file.
+ASK_GCC = f"""\
+"$0" --version && "$0" -dumpmachine || exit 1
+for part in as ld; do
+    "$("$0" -print-prog-name=$part)" --version 2>/dev/null </dev/null | head -n 1
+done
+for part in {" ".join(_LINKED)}; do
+    file=$("$0" -print-file-name=$part)
+    case $file in /*) echo "$part $(cksum <"$file")" ;; esac
+done
+"""
