@@ -11,6 +11,7 @@ import sys
 import tarfile
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -150,9 +151,39 @@ def test_every_engine_makes_the_same_image(work: Path, platform: str) -> None:
     digests = {name: image["descriptor"]["digest"] for name, image in found.items()}
     assert len(set(digests.values())) == 1, digests
     # The base's blob is the one that the base has.
-    assert found["root"]["layers"][0] == found["docker"]["layers"][0]
+    assert found["root"]["layers"][0]["digest"] == base_layer(platform)
+    with layer_of(work / "root/image.tar", -2) as layer:
+        assert "SCHILY.xattr.security.capability" in layer.getmember("work/t").pax_headers
     wanted = Platform.parse(platform)
     assert found["root"]["descriptor"]["platform"] == wanted.oci
+
+
+def base_layer(platform: str) -> str:
+    """The digest of the layer that the base has for a platform."""
+    wanted = Platform.parse(platform).oci
+    with tarfile.open(debian()) as archive:
+
+        def read(name: str) -> Any:
+            file = archive.extractfile(name)
+            assert file
+            return json.load(file)
+
+        listed = read("index.json")["manifests"]
+        (found,) = (entry["digest"] for entry in listed if entry["platform"] == wanted)
+        return str(read(f"blobs/sha256/{found.partition(':')[2]}")["layers"][0]["digest"])
+
+
+def test_a_stage_of_the_build_platform_needs_no_emulator(work: Path) -> None:
+    folder = work / "bin"
+    folder.mkdir()
+    (folder / "buildah").symlink_to(require("buildah"))
+    runs = Runs(work / "run", "buildah", environment={"PATH": str(folder)})
+    runs.build(
+        "FROM --platform=$BUILDPLATFORM debian AS tools\nRUN uname -m >/machine\n"
+        "FROM scratch\nCOPY --from=tools /machine /machine\n",
+        "linux/s390x",
+    )
+    assert layer_files(work / "run/image.tar", -1) == {"machine": b"x86_64\n"}
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
@@ -344,15 +375,22 @@ def test_a_heredoc_with_its_own_interpreter(work: Path, engine: str) -> None:
     assert said == {"said": b"/dev/fd/3 nothing aarch64\n"}
 
 
-def layer_files(image: Path, number: int) -> dict[str, bytes]:
-    """The files of one of an image's layers."""
+@contextmanager
+def layer_of(image: Path, number: int) -> Iterator[tarfile.TarFile]:
+    """One of an image's layers."""
     with tarfile.open(image) as archive:
         manifest = archive.extractfile("manifest.json")
         assert manifest
         layer = archive.extractfile(json.load(manifest)[0]["Layers"][number])
         assert layer
         with tarfile.open(fileobj=io.BytesIO(layer.read())) as inner:
-            return {m.name: inner.extractfile(m).read() for m in inner}  # type: ignore[union-attr]
+            yield inner
+
+
+def layer_files(image: Path, number: int) -> dict[str, bytes]:
+    """The files of one of an image's layers."""
+    with layer_of(image, number) as layer:
+        return {m.name: layer.extractfile(m).read() for m in layer}  # type: ignore[union-attr]
 
 
 def test_run_without_network_has_none(work: Path) -> None:
