@@ -64,7 +64,10 @@ def test_the_goal_reports_levels_and_targets() -> None:
         {
             "BUILD": 'go_module(name="mod")\n'
             'go_cross_binary(name="a", platforms=["linux/s390x", "linux/amd64"])\n'
-            'multiarch_image(name="i", binaries=[":a"], instructions=["FROM scratch"])\n',
+            'multiarch_image(name="i", binaries=[":a"], instructions=["FROM scratch"])\n'
+            'c_cross_binary(name="c", sources=["c.c"], platforms=["linux/amd64", "js/wasm"])\n'
+            'go_cross_test(name="t", platforms=["linux/amd64", "linux/ppc64le"])\n',
+            "c.c": "",
             "go.mod": "module example.test/a\n\ngo 1.25\n",
         }
     )
@@ -77,13 +80,23 @@ def test_the_goal_reports_levels_and_targets() -> None:
             '--multiarch-sets={"one": ["linux/amd64"]}',
             '--multiarch-support={"linux/s390x": "experimental"}',
             f"--multiarch-deactivated={entry}",
+            '--c-toolchain-compilers={"linux/arm": "gcc"}',
+            '--c-toolchain-gcc-programs={"linux/arm": "no-such-gcc"}',
         ],
         env_inherit={"PATH"},
     )
     rows = {row["platform"]: row for row in json.loads(result.stdout)["platforms"]}
-    assert sorted(rows) == ["linux/amd64", "linux/arm/v7", "linux/s390x"]
+    assert sorted(rows) == [
+        *("js/wasm", "linux/amd64", "linux/arm/v7", "linux/ppc64le", "linux/s390x"),
+    ]
     assert (rows["linux/s390x"]["binaries"], rows["linux/s390x"]["images"]) == (1, 1)
     assert rows["linux/s390x"]["support"] == "experimental"
     assert rows["linux/arm/v7"]["support"] == "deactivated until 2999-01-31 (https://example.com/7)"
     assert rows["linux/arm/v7"]["binaries"] == 0
     assert rows["linux/amd64"]["support"] == "supported"
+    assert [rows["linux/amd64"][kind] for kind in ("binaries", "images", "tests")] == [2, 1, 1]
+    assert rows["linux/ppc64le"]["tests"] == 1
+    assert rows["linux/ppc64le"]["compiler"].startswith("zig ")
+    assert rows["js/wasm"]["compiler"] == "no"
+    assert rows["linux/arm/v7"]["compiler"] == "no"
+    assert "no no-such-gcc in /" in rows["linux/arm/v7"]["missing"]

@@ -11,24 +11,30 @@ from typing import Any
 from multiarch.core.errors import bullets
 from multiarch.core.report_style import STYLE
 
-_HEADINGS = ("platform", "Go port", "cgo", "programs run", "RUN", "support", "binaries", "images")
+_HEADINGS = (
+    *("platform", "Go port", "C compiler", "programs run", "RUN", "support"),
+    *("binaries", "images", "tests"),
+)
 
 
 @dataclass(frozen=True)
 class PlatformRow:
     """One platform. `runs` says how this machine runs its programs, `engine` what executes RUN.
 
-    `missing` says what to do where one of them is "no".
+    `compiler` is what compiles its C, "no" where Go has no cgo or nothing reaches it. The last
+    counts are targets. `missing` says what to do where one of them is "no" and can be had.
     """
 
     platform: str
     port: str
     cgo: bool
+    compiler: str
     runs: str
     engine: str
     support: str
     binaries: int
     images: int
+    tests: int
     missing: str = ""
 
 
@@ -43,9 +49,8 @@ def as_json(host: str, rows: Sequence[PlatformRow]) -> str:
 
 
 def _cells(row: PlatformRow) -> tuple[str, ...]:
-    cgo = "yes" if row.cgo else "no"
-    counts = (str(row.binaries), str(row.images))
-    return (row.platform, row.port, cgo, row.runs, row.engine, row.support, *counts)
+    counts = (str(row.binaries), str(row.images), str(row.tests))
+    return (row.platform, row.port, row.compiler, row.runs, row.engine, row.support, *counts)
 
 
 def as_html(host: str, rows: Sequence[PlatformRow]) -> str:

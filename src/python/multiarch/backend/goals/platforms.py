@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import platform as platform_module
+import shutil
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import Enum
 
 import yaml
@@ -15,9 +16,15 @@ from pants.engine.rules import Get, collect_rules, goal_rule
 from pants.engine.target import AllTargets
 from pants.option.option_types import EnumOption
 
-from multiarch.backend.go_cross_binary.target_types import GoBinaryPlatformField
+from multiarch.backend.c_target_types import BinaryPlatformField
+from multiarch.backend.go_cross_test.target_types import GoTestPlatformField
 from multiarch.backend.image.target_types import ImagePlatformField
 from multiarch.backend.platforms import PlatformMatrix
+from multiarch.backend.sandbox import SHELL_PATH
+from multiarch.backend.subsystems.c_toolchain import CToolchainSubsystem
+from multiarch.core.c.gcc import gcc_program
+from multiarch.core.c.options import CError, parse_libc
+from multiarch.core.c.zig import zig_target
 from multiarch.core.emulation import is_native
 from multiarch.core.go_ports import PORTS
 from multiarch.core.platform_report import PlatformRow, as_data, as_html, as_json, as_text
@@ -41,8 +48,9 @@ class PlatformsSubsystem(LineOriented, GoalSubsystem):
 
     name = "platforms"
     help = (
-        "Show each platform of the repository: Go's support, how this machine runs its programs, "
-        "what executes RUN, its support level and targets; and what is missing and how to get it."
+        "Show each platform of the repository: Go's support, what compiles its C, how this machine "
+        "runs its programs, what executes RUN, its support level and targets; and what is missing "
+        "and how to get it."
     )
 
     format = EnumOption(default=ReportFormat.TEXT, help="How to write the report.")
@@ -79,6 +87,25 @@ def what_executes(host: Host) -> tuple[str, str]:
     return "no", f"for RUN: {problem}"
 
 
+def what_compiles(platform: Platform, toolchain: CToolchainSubsystem) -> tuple[str, str]:
+    """What compiles the platform's C by default, and what to do where it is not there."""
+    if not PORTS[platform.os, platform.arch].cgo:
+        return "no", ""
+    where = "[c-toolchain]"
+    try:
+        if toolchain.compiler(platform) == "gcc":
+            named = toolchain.of(toolchain.gcc_programs, "gcc_programs", platform, "")
+            program = named or gcc_program(platform, where=where)
+            if shutil.which(program, path=SHELL_PATH):
+                return program, ""
+            return "no", f"for C: no {program} in {SHELL_PATH}; install it, or use zig"
+        libc = toolchain.of(toolchain.libc, "libc", platform, "")
+        zig_target(platform, parse_libc(libc, platform, static=False, where=where), where=where)
+    except CError:
+        return "no", ""
+    return f"zig {toolchain.zig_version}", ""
+
+
 def support_text(support: Support, platform: Platform) -> str:
     """The support level, or the deactivation."""
     found = support.deactivation(platform)
@@ -91,8 +118,9 @@ def platform_row(
     platform: Platform,
     host: Host,
     engine: tuple[str, str],
+    compiler: tuple[str, str],
     support: Support,
-    counts: tuple[int, int],
+    counts: Sequence[int],
 ) -> PlatformRow:
     """Everything that is to be said of one platform."""
     port = PORTS[platform.os, platform.arch]
@@ -104,12 +132,14 @@ def platform_row(
         platform=str(platform),
         port="first class" if port.first_class else "other",
         cgo=port.cgo,
+        compiler=compiler[0],
         runs=runs,
         engine=executes,
         support=support_text(support, platform),
         binaries=counts[0],
         images=counts[1],
-        missing=missing or (no_engine if platform.os == "linux" else ""),
+        tests=counts[2],
+        missing=missing or (no_engine if platform.os == "linux" else "") or compiler[1],
     )
 
 
@@ -119,23 +149,30 @@ async def show_platforms(
     subsystem: PlatformsSubsystem,
     targets: AllTargets,
     matrix: PlatformMatrix,
+    c_toolchain: CToolchainSubsystem,
 ) -> Platforms:
     environment = await Get(EnvironmentVars, EnvironmentVarsRequest(("PATH", "DOCKER_HOST")))
     host = Host(environment, {}, timeout=0, network=False)
-    binaries: Counter[Platform] = Counter()
-    images: Counter[Platform] = Counter()
+    kinds = (BinaryPlatformField, ImagePlatformField, GoTestPlatformField)
+    counts = {kind: Counter[Platform]() for kind in kinds}
     for target in targets:
-        if target.has_field(GoBinaryPlatformField):
-            binaries[Platform.parse(target[GoBinaryPlatformField].value or "")] += 1
-        if target.has_field(ImagePlatformField):
-            images[Platform.parse(target[ImagePlatformField].value or "")] += 1
+        for kind, found in counts.items():
+            if target.has_field(kind):
+                found[Platform.parse(target[kind].value or "")] += 1
     names = dict.fromkeys((*matrix.default_platforms, *(f"@{name}" for name, _ in matrix.sets)))
     # One by one: a default platform may be in a set as well.
     configured = {p for n in names for p in matrix.expand((n,), (), where="[multiarch]")}
     engine = what_executes(host)
     rows = [
-        platform_row(p, host, engine, matrix.support, (binaries[p], images[p]))
-        for p in sorted({*configured, *binaries, *images})
+        platform_row(
+            p,
+            host,
+            engine,
+            what_compiles(p, c_toolchain),
+            matrix.support,
+            tuple(counts[kind][p] for kind in kinds),
+        )
+        for p in sorted(configured.union(*counts.values()))
     ]
     here = str(host_platform(platform_module.system(), platform_module.machine()))
     with subsystem.line_oriented(console) as print_line:
