@@ -91,6 +91,15 @@ def test_a_test_that_fails_on_big_endian_fails_there_alone(repository: Repositor
     assert [line for line in started(repeated) if "Run Go tests" in line] == [
         "Run Go tests //:calc#linux/s390x"
     ]
+    support = '--multiarch-support={"linux/s390x": "experimental"}'
+    excused = repository.pants(support, "test", ":calc").stderr
+    told = excused.partition("Failed on experimental platforms; the run goes on:\n")[2]
+    assert told.startswith("//:calc#linux/s390x [linux/s390x]\n")
+    assert "calc_test.go:46: the first byte of 1 is 0" in told
+    off = '{"linux/s390x": {"issue": "https://example.com/7", "until": "2999-01-31"}}'
+    skipped = repository.pants(f"--multiarch-deactivated={off}", "test", ":calc").stderr
+    assert "linux/s390x is deactivated until 2999-01-31 (https://example.com/7): skipped" in skipped
+    assert "the first byte of 1 is 0" not in skipped
     chosen = repository.pants("test", ":calc", "--", "-run=TestNext", "-v")
     assert "✓ //:calc#linux/s390x succeeded" in chosen.stderr
 
