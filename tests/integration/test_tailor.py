@@ -112,3 +112,24 @@ def test_what_tailor_writes_builds_unedited(tmp_path: Path) -> None:
         assert "Created" not in repository.pants("tailor", "::").stdout
     finally:
         repository.stop()
+
+
+def test_the_platform_list_of_a_script_is_the_matrix(tmp_path: Path) -> None:
+    repository = Repository(tmp_path)
+    repository.configure(platforms=("linux/amd64",))
+    repository.write("go.mod", FILES["go.mod"])
+    repository.write("cmd/hello/main.go", FILES["cmd/hello/main.go"])
+    repository.write(
+        "hack/lib/golang.sh",
+        "readonly KUBE_SUPPORTED_SERVER_PLATFORMS=(\n  linux/arm64\n  linux/s390x # IBM\n)\n",
+    )
+    try:
+        repository.pants("tailor", "::")
+        assert (tmp_path / "cmd/hello/BUILD").read_text() == (
+            "# The platforms of hack/lib/golang.sh.\ngo_cross_binary(\n"
+            '    platforms=[\n        "linux/arm64",\n        "linux/s390x",\n    ],\n)\n'
+        )
+        printed = repository.pants("list", "cmd/hello:hello#linux/s390x").stdout
+        assert printed == "cmd/hello#linux/s390x\n"
+    finally:
+        repository.stop()
