@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+import yaml
 from multiarch.backend import register
 from multiarch.backend.goals.platforms import Platforms, how_run, what_executes
 from multiarch.core.platforms import Platform
@@ -100,3 +101,26 @@ def test_the_goal_reports_levels_and_targets() -> None:
     assert rows["js/wasm"]["compiler"] == "no"
     assert rows["linux/arm/v7"]["compiler"] == "no"
     assert "no no-such-gcc in /" in rows["linux/arm/v7"]["missing"]
+
+
+def test_the_goal_says_what_a_bare_machine_lacks() -> None:
+    runner = RuleRunner(
+        rules=[*core.rules(), *register.rules()],
+        target_types=[*core.target_types(), *register.target_types()],
+    )
+    runner.write_files({"BUILD": ""})
+    foreign = "linux/s390x" if BARE.platform.arch != "s390x" else "linux/arm64"
+    result = runner.run_goal_rule(
+        Platforms,
+        args=["--format=yaml"],
+        global_args=[f'--multiarch-default-platforms=["{foreign}", "{BARE.platform}"]'],
+        env={"PATH": "/nonexistent"},
+    )
+    report = yaml.safe_load(result.stdout)
+    assert report["host"] == str(BARE.platform)
+    rows = {row["platform"]: row for row in report["platforms"]}
+    assert (rows[foreign]["runs"], rows[foreign]["engine"]) == ("no", "no")
+    assert "apt-get install qemu-user-static" in rows[foreign]["missing"]
+    own = rows[str(BARE.platform)]
+    assert (own["runs"], own["engine"]) == ("natively", "no")
+    assert "apt-get install buildah" in own["missing"]
