@@ -33,9 +33,11 @@ from multiarch.backend.go_build import (
     graph,
     host_tool,
     link,
+    sources,
     std,
     test_link,
     tests,
+    third_party,
 )
 from multiarch.backend.go_cross_binary import rules as go_cross_binary
 from multiarch.backend.go_cross_binary.target_types import (
@@ -111,9 +113,11 @@ def rules() -> Iterable[object]:
         compile,
         graph,
         link,
+        sources,
         std,
         tests,
         test_link,
+        third_party,
         c_cross_binary,
         go_module,
         changes,

@@ -7,12 +7,9 @@ from collections.abc import Iterable, Mapping
 from pants.engine.fs import Digest, DigestContents
 from pants.engine.rules import Get
 
-from multiarch.backend.go_build.compile import (
-    CompileFailure,
-    PackageSources,
-    PackageSourcesRequest,
-)
+from multiarch.backend.go_build.compile import CompileFailure
 from multiarch.backend.go_build.graph import PackageGraph
+from multiarch.backend.go_build.sources import PackageSources, PackageSourcesRequest
 from multiarch.core.golang.check_report import CheckFailure, split_failure
 from multiarch.core.golang.packages import import_chain
 from multiarch.core.golang.remedies import remedy

@@ -26,18 +26,16 @@ from multiarch.backend.go_build.compile import (
     CompiledPackage,
     CompileFailure,
     CompileRequest,
-    PackageSources,
-    PackageSourcesRequest,
-    ThirdPartyRequest,
     export_paths,
-    std_groups_of,
 )
 from multiarch.backend.go_build.graph import (
     ModuleGraph,
     ModuleGraphRequest,
     PackageGraph,
     settings_json,
+    std_groups_of,
 )
+from multiarch.backend.go_build.sources import PackageSources, PackageSourcesRequest
 from multiarch.backend.go_build.std import (
     Layer,
     StdLayerRequest,
@@ -45,6 +43,7 @@ from multiarch.backend.go_build.std import (
     export_mount,
     std_variant,
 )
+from multiarch.backend.go_build.third_party import ThirdPartyRequest
 from multiarch.backend.go_toolchain import GoToolchain, toolchain_mounts
 from multiarch.backend.sandbox import CACHE_ANSWER_MILLIS, SHELL_PATH, ToolProcess, request_json
 from multiarch.core.errors import MultiarchError

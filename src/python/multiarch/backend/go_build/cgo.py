@@ -24,8 +24,8 @@ from pants.util.logging import LogLevel
 
 from multiarch.backend.c_toolchain import SYSROOT, CToolchain, CToolchainRequest
 from multiarch.backend.go_build.binaries import GoBinary
-from multiarch.backend.go_build.compile import PackageSources, PackageSourcesRequest
 from multiarch.backend.go_build.graph import ModuleGraph, ModuleGraphRequest, PackageGraph
+from multiarch.backend.go_build.sources import PackageSources, PackageSourcesRequest
 from multiarch.backend.go_module.files import (
     MOD_CACHE,
     ModuleFiles,

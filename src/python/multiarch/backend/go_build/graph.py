@@ -215,5 +215,10 @@ async def read_module_graph(
     return ModuleGraph(hashlib.sha256(text).hexdigest(), parse_graphs(text))
 
 
+def std_groups_of(graph: PackageGraph, import_paths: Iterable[str]) -> tuple[int, ...]:
+    """The std groups that hold some of these imports."""
+    return tuple(sorted({graph.std_groups[i] for i in import_paths if i in graph.std_groups}))
+
+
 def rules() -> Iterable[object]:
     return collect_rules()

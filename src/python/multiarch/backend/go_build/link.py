@@ -38,13 +38,16 @@ from multiarch.backend.go_build.compile import (
     CompileFailure,
     CompileRequest,
     PackageExport,
-    ThirdPartyRequest,
     lib,
     plan_files,
     plan_script,
+)
+from multiarch.backend.go_build.graph import (
+    ModuleGraph,
+    ModuleGraphRequest,
+    PackageGraph,
     std_groups_of,
 )
-from multiarch.backend.go_build.graph import ModuleGraph, ModuleGraphRequest, PackageGraph
 from multiarch.backend.go_build.std import (
     PGO_FILE,
     Layer,
@@ -53,6 +56,7 @@ from multiarch.backend.go_build.std import (
     archive_mount,
     std_variant,
 )
+from multiarch.backend.go_build.third_party import ThirdPartyRequest
 from multiarch.backend.go_toolchain import GoToolchain, toolchain_mounts
 from multiarch.backend.sandbox import (
     CACHE_ANSWER_MILLIS,

@@ -25,14 +25,10 @@ from pants.util.logging import LogLevel
 
 from multiarch.backend.go_build.binaries import GoBinary, GoBinaryRequest
 from multiarch.backend.go_build.cgo import source_files
-from multiarch.backend.go_build.compile import (
-    PackageSources,
-    PackageSourcesRequest,
-    std_groups_of,
-)
-from multiarch.backend.go_build.graph import ModuleGraph, ModuleGraphRequest
+from multiarch.backend.go_build.graph import ModuleGraph, ModuleGraphRequest, std_groups_of
 from multiarch.backend.go_build.host_tool import HostTool, HostToolRequest
 from multiarch.backend.go_build.link import list_failures, main_package
+from multiarch.backend.go_build.sources import PackageSources, PackageSourcesRequest
 from multiarch.backend.go_build.std import (
     Layer,
     StdLayerRequest,
