@@ -49,6 +49,7 @@ _URL = re.compile(r"(?:https?|ftp)://[^\s\"'`]+")
 _COMPARES = re.compile(
     r"==|!=|=~|\bcase\b|\bswitch\b|HasSuffix|HasPrefix|Contains|EqualFold|\[\[? .* = "
 )
+_CONDITION = re.compile(r"==|!=|=~|\[\[? .* = ")
 _CASE_LABEL = re.compile(r"\A\s*\(?[\w\"'*|.\s-]+\)(?:\s|\Z)")
 # Keys whose values are prose.
 _PROSE_KEY = re.compile(r"\A\s*-?\s*(?:name|title|description|summary|message|help):", re.I)
@@ -59,14 +60,16 @@ _GO_TOKEN = re.compile(
     r"//[^\n]*|/\*.*?\*/|(?P<string>\"(?:\\.|[^\"\\\n])*\"|`[^`]*`)|'(?:\\.|[^'\\\n])+'", re.S
 )
 # In a test only names of images and addresses count; other texts are its data.
-_IN_NAME = re.compile(r"[/:][^\s]*[-_/]\Z")
+_IN_NAME = re.compile(r"(?<!\S)(?!\S*(?:fixtures|testdata)/)\S*[/:]\S*[-_/]\Z")
 _SKIPPED_PARTS = frozenset(("vendor", "testdata", "node_modules", "third_party"))
 # Lines this near to each other make one table; YAML spreads a table's entries over many lines.
 _NEAR = {"yaml": 10}
 _NEAR_ELSEWHERE = 3
 # A default for a variable that is set for each platform, and an example in a help text.
 _DEFAULT = re.compile(r"\$\{(?:(?:TARGET|BUILD)(?:PLATFORM|OS|ARCH)|GOARCH|GOOS):?-[\w/]*\Z")
-_EXAMPLE = re.compile(r"\b(?:e\.g\.|for example|such as|like)[^.]{0,40}\Z", re.I)
+_EXAMPLE = re.compile(r"\b(?:e\.g\.|for example|such as|like)(?:[^.]{0,40}|,?\s+\S*)\Z", re.I)
+# One more of a list's entries.
+_APPENDS = re.compile(r"\w\+=\([^)]*\Z")
 # Fields of our targets that are the place to name platforms.
 _PLATFORM_FIELDS = frozenset(("platforms", "exclude", "overrides", "name", "description"))
 
@@ -166,7 +169,8 @@ def _matches(piece: _Piece) -> Iterator[_Match]:
         line = piece.line + piece.text.count("\n", 0, match.start())
         start = piece.text.rfind("\n", 0, match.start()) + 1
         context = piece.text[start:].split("\n", 1)[0]
-        yield _Match(match.group().lstrip("-_"), arch, line, context, piece.compared)
+        told = piece.compared or bool(_APPENDS.search(before))
+        yield _Match(match.group().lstrip("-_"), arch, line, context, told)
 
 
 def _single(matches: Iterable[_Match], near: int) -> Iterator[_Match]:
@@ -183,7 +187,8 @@ def _single(matches: Iterable[_Match], near: int) -> Iterator[_Match]:
         for match in cluster:
             spellings = {m.text for m in cluster if m.line == match.line}
             names = {t.rpartition("/")[2] for t in spellings}
-            if not match.compared and len(names) == 1:
+            translated = any(m.compared and m.text != match.text for m in cluster)
+            if not match.compared and not translated and len(names) == 1:
                 yield match
 
 
@@ -231,7 +236,8 @@ def _lines(path: str, text: str) -> Iterator[_Piece]:
         code = without_comment(line)
         if not shell and _PROSE_KEY.match(code):
             continue
-        compared = bool(_CASE_LABEL.match(code) or (shell and _COMPARES.search(code)))
+        condition = _COMPARES if shell else _CONDITION
+        compared = bool(_CASE_LABEL.match(code) or condition.search(code))
         if shell and re.match(r"\s*(?:echo|printf|log\w*)\b", code):
             continue
         yield _Piece(code, number, compared)
