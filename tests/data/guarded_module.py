@@ -115,6 +115,24 @@ func Limit() int64 {
 }
 """
 
+# The same in a file that is for one platform alone.
+VET_DEFECT_OF_ONE = """\
+package disk
+
+import "fmt"
+
+func show() { fmt.Printf("%d\\n", "text") }
+"""
+# What linux/arm64 has no system call for.
+OLD_SYSTEM_CALL = """\
+package disk
+
+import "syscall"
+
+// Join makes standard error standard output.
+func Join() error { return syscall.Dup2(1, 2) }
+"""
+
 
 def write(root: Path, files: Mapping[str, str] = FILES) -> None:
     """Write the files below `root`."""

@@ -13,7 +13,7 @@ import time
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import bootstrap
@@ -39,7 +39,6 @@ class Repository:
     """
 
     root: Path
-    options: Mapping[str, str] = field(default_factory=dict)
     store: Path | None = None
     go_version: str = GO_VERSION
 

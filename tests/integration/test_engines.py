@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import bootstrap
 import pytest
 from multiarch.core.platforms import Platform
 from multiarch.tools import assemble
@@ -36,6 +37,7 @@ RUN set -e; uname -m >machine; mkdir -p a/b empty; echo one >a/b/one; ln a/b/one
 RUN rm -r a; echo now a file >a; cp /bin/true t; setcap cap_net_raw,cap_setuid=ep t
 RUN ["/bin/sh", "-c", "rm -r /usr/share/lintian /tmp; mkdir /tmp; echo x >/etc/hosts; rm soft"]
 """
+EXAMPLE = bootstrap.ROOT / "examples/images/report/Dockerfile"
 # With a mount, Docker runs it by BuildKit.
 TMPFS = "--mount=type=tmpfs,target=/x "
 ENGINES = ("buildah", "docker")
@@ -62,7 +64,9 @@ class Runs:
     def __init__(self, work: Path, engine: str, user: str = "", **changes: Any) -> None:
         self.work, self.engine, self.user = work, engine, user
         work.mkdir(parents=True, exist_ok=True)
-        (work / "context").mkdir()
+        (work / "context/bin").mkdir(parents=True)
+        # What the example's image is about; here its bytes are of no importance.
+        (work / "context/bin/pause").write_text("#!/bin/true\n")
         self.host = note(work, **changes)
 
     def build(self, text: str, platform: str) -> dict[str, Any]:
@@ -139,21 +143,23 @@ def ordinary_user() -> str:
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
-def test_every_engine_makes_the_same_image(work: Path, platform: str) -> None:
+@pytest.mark.parametrize("text", [STEPS, EXAMPLE.read_text()], ids=["all-changes", "example"])
+def test_every_engine_makes_the_same_image(work: Path, text: str, platform: str) -> None:
     """By buildah as root, by buildah as an ordinary user, and by Docker."""
     require("buildah")
     require_docker()
     found = {
-        "root": Runs(work / "root", "buildah").build(STEPS, platform),
-        "user": Runs(work / "user", "buildah", ordinary_user()).build(STEPS, platform),
-        "docker": Runs(work / "docker", "docker").build(STEPS, platform),
+        "root": Runs(work / "root", "buildah").build(text, platform),
+        "user": Runs(work / "user", "buildah", ordinary_user()).build(text, platform),
+        "docker": Runs(work / "docker", "docker").build(text, platform),
     }
     digests = {name: image["descriptor"]["digest"] for name, image in found.items()}
     assert len(set(digests.values())) == 1, digests
     # The base's blob is untouched.
     assert found["root"]["layers"][0]["digest"] in base_layers()
-    with layer_of(work / "root/image.tar", -2) as layer:
-        assert "SCHILY.xattr.security.capability" in layer.getmember("work/t").pax_headers
+    place, file = (-2, "work/t") if text == STEPS else (-1, "usr/bin/pause")
+    with layer_of(work / "root/image.tar", place) as layer:
+        assert "SCHILY.xattr.security.capability" in layer.getmember(file).pax_headers
     wanted = Platform.parse(platform)
     assert found["root"]["descriptor"]["platform"] == wanted.oci
 

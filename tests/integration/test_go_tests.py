@@ -87,10 +87,14 @@ def test_a_test_that_fails_on_big_endian_fails_there_alone(repository: Repositor
     assert cases(repository.root, "s390x") == {**little, "TestByteOrder": "failure"}
 
     # What passed is not run again; an edit of a body reaches the tests that it can change.
-    repeated = repository.pants("test", "::", check=False)
+    page = repository.root / "page.html"
+    repeated = repository.pants(f"--multiarch-report-file={page}", "test", "::", check=False)
     assert [line for line in started(repeated) if "Run Go tests" in line] == [
         "Run Go tests //:calc#linux/s390x"
     ]
+    told = page.read_text()
+    assert "<p id='counts'>1 failed, 3 cached</p>" in told
+    assert "calc_test.go:46: the first byte of 1 is 0" in told
     support = '--multiarch-support={"linux/s390x": "experimental"}'
     excused = repository.pants(support, "test", ":calc").stderr
     told = excused.partition("Failed on experimental platforms; the run goes on:\n")[2]
@@ -172,6 +176,24 @@ def test_a_program_that_ends_early(repository: Repository, text: str, said: list
             )
     finally:
         file.unlink()
+
+
+def test_a_test_has_the_time_of_its_field(repository: Repository) -> None:
+    file = repository.write("plain/plain_test.go", tested_module.ENDLESS)
+    build = repository.write(
+        "short/BUILD",
+        'go_cross_test(name="t", package="../plain", timeout=3,\n'
+        '    overrides={"linux/s390x": {"timeout": 5}})\n',
+    )
+    try:
+        run = repository.pants("test", "short:t", check=False)
+        for arch, seconds in (("amd64", 3), ("s390x", 5)):
+            said = run.stderr.partition(f"short:t#linux/{arch} - failed")[2]
+            assert "panic: test timed out after" in said
+            assert f"panic: test timed out after {seconds}s" in said.partition("Completed: ")[0]
+    finally:
+        file.unlink()
+        build.unlink()
 
 
 def test_what_breaks_the_program_and_its_tests_is_said_once(repository: Repository) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Iterator
 
@@ -22,6 +23,15 @@ def deactivated(until: str) -> str:
     return f"--multiarch-deactivated={{'linux/arm/v7': {entry}}}"
 
 
+def states(page: str, kind: str) -> dict[str, str]:
+    """What a page about a run says of each platform, of one kind of cell."""
+    data = page.partition('id="data">')[2].partition("</script>")[0]
+    cells = [cell for cell in json.loads(data)["cells"] if cell["kind"] == kind]
+    found = {cell["platform"]: cell["state"] for cell in cells}
+    assert len(found) == len(cells)
+    return found
+
+
 @pytest.fixture
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
     """The generated module."""
@@ -39,9 +49,19 @@ def test_check_names_what_is_broken_once_and_compiles_nothing_twice(
     # The machine's store may remember these packages from an earlier run; with this, it does not.
     name = f"internal/report/run{secrets.token_hex(4)}.go"
     repository.write(name, f"package report\n\nconst _ = {name!r}\n".replace("'", '"'))
-    checked = repository.pants("check", "::", check=False)
+    page = repository.root / "page.html"
+    paged = f"--multiarch-report-file={page}"
+    checked = repository.pants(paged, "check", "::", check=False)
     printed = checked.stderr
     assert checked.returncode == 1, printed
+    assert states(page.read_text(), "check") == {
+        "linux/386": "passed",
+        "linux/amd64": "passed",
+        "linux/arm64": "passed",
+        "linux/arm/v7": "failed",
+        "linux/s390x": "failed",
+    }
+    assert "vendor/example.org/endian/order.go:5:30: undefined: order" in page.read_text()
     report = "Compile example.test/guarded/internal/report for linux/"
     assert {line for line in started(checked) if line.startswith(report)} == {
         f"{report}{arch}" for arch in ("386", "amd64", "arm/v7", "arm64")
@@ -85,8 +105,7 @@ def test_check_names_what_is_broken_once_and_compiles_nothing_twice(
     assert sorted(p.name for p in dist.iterdir()) == ["386", "amd64", "arm64"]
 
     # A `package` that fails says what was built beside what was not.
-    page = repository.root / "page.html"
-    failed = repository.pants(f"--multiarch-report-file={page}", "package", ":app", check=False)
+    failed = repository.pants(paged, "package", ":app", check=False)
     assert failed.returncode == 1
     assert (
         "3 outputs of 1 targets for 3 platforms"
@@ -117,6 +136,18 @@ def test_vet_complains_where_it_applies_and_a_repaired_module_is_clean(
         '  internal/disk/disk.go:8:14: fmt.Printf format %d has arg "text" of wrong type string\n'
     ) in printed
     repository.write("internal/disk/disk.go", guarded_module.FILES["internal/disk/disk.go"])
+    # A finding in a file of one platform, and a system call that another lacks.
+    only = repository.write("internal/disk/only_s390x.go", guarded_module.VET_DEFECT_OF_ONE)
+    call = repository.write("internal/disk/call.go", guarded_module.OLD_SYSTEM_CALL)
+    printed = repository.pants("check", "::", check=False).stderr
+    assert "internal/disk is not clean for go vet on linux/s390x:\n  internal/disk/only" in printed
+    assert (
+        "internal/disk does not compile on linux/arm64:\n"
+        "  internal/disk/call.go:6:38: undefined: syscall.Dup2\n" in printed
+    )
+    assert "the platform has no `syscall.Dup2`: use unix.Dup3(old, new, 0)" in printed
+    only.unlink()
+    call.unlink()
     assert "linux/s390x   3 packages clean" in repository.pants("check", "::").stderr
 
 

@@ -245,6 +245,23 @@ def test_a_damaged_base_is_refused(tmp_path: Path) -> None:
         top.run("FROM base\n")
 
 
+def test_a_base_that_is_not_of_the_platform_it_claims_is_refused(tmp_path: Path) -> None:
+    base, top = based(tmp_path, "linux/s390x")
+    folder = tmp_path / "folder"
+    with tarfile.open(base.tar) as archive:
+        archive.extractall(folder)
+    index = json.loads((folder / "index.json").read_text())
+    index["manifests"][0]["platform"] = {"os": "linux", "architecture": "s390x"}
+    (folder / "index.json").write_text(json.dumps(index))
+    top.changes["bases"] = {"base": {"path": str(folder)}}
+    said = (
+        r"the index says that it is for `linux/s390x`, but the image's own config says "
+        r"`linux/arm64`"
+    )
+    with pytest.raises(OciError, match=said):
+        top.run("FROM base\nRUN true\n")
+
+
 def with_zstd(built: Built, folder: Path) -> Path:
     """The same image with its layers compressed by zstd, in two frames each."""
     with tarfile.open(built.tar) as archive:

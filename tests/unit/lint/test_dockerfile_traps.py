@@ -37,6 +37,11 @@ def found(text: str) -> list[str]:
         # The stage is on the target's platform, so the machine is the target.
         "FROM busybox\nRUN uname -m > /arch\n",
         "FROM $BASE-amd64\n",
+        # A stage on another stage runs where that one does.
+        "FROM --platform=$BUILDPLATFORM golang:1 AS Go\nFROM go AS build\nARG TARGETARCH\n"
+        "RUN GOARCH=$TARGETARCH go build -o /app .\nFROM scratch\nCOPY --from=build /app /app\n",
+        # A tool of the machine that builds.
+        "FROM --platform=$BUILDPLATFORM golang:1\nRUN go install example.com/tool@latest\n",
     ],
 )
 def test_what_is_right(text: str) -> None:
@@ -80,6 +85,10 @@ def test_what_is_right(text: str) -> None:
             GO_STAGE.format(" --platform=$BUILDPLATFORM", "", ""),
             "D/Dockerfile:2: the stage runs on $BUILDPLATFORM, and its `go build` is for the "
             "machine that builds",
+        ),
+        (
+            "FROM --platform=$BUILDPLATFORM golang:1 AS go\nFROM go\nRUN go install ./cmd/app\n",
+            "D/Dockerfile:3: the stage runs on $BUILDPLATFORM, and its `go build` is for the",
         ),
         (
             "FROM --platform=$BUILDPLATFORM busybox AS b\nRUN wget $u-$(uname -m)\nFROM scratch\n",

@@ -109,3 +109,12 @@ def test_an_image_s_own_config_decides() -> None:
         check_config(ImageConfig(amd64), v7, v7, where="x")
     with pytest.raises(OciError, match=r"x: it is an image for `linux/arm/v7`, which does not run"):
         check_config(ImageConfig(v7), None, v6, where="x")
+
+
+def test_the_index_names_the_variant_where_the_config_names_none() -> None:
+    v6, v7, s390x = (Platform.parse(f"linux/{a}") for a in ("arm/v6", "arm/v7", "s390x"))
+    silent = {"os": "linux", "architecture": "arm"}
+    for claimed, said in ((v6, v6), (v7, v7), (None, v7), (s390x, v7)):
+        assert ImageConfig.parse(silent, where="x", claimed=claimed).platform == said
+    stated = {**silent, "variant": "v7"}
+    assert ImageConfig.parse(stated, where="x", claimed=v6).platform == v7

@@ -58,7 +58,7 @@ from multiarch.core.oci.descriptor import (
 from multiarch.core.oci.layer import GZIP_HEADER, Entry, with_parents, write_tar
 from multiarch.core.oci.layout import LAYOUT_FILE, LayoutSource, blob_path, layout_index
 from multiarch.core.oci.reference import same_image
-from multiarch.core.oci.selection import choose
+from multiarch.core.oci.selection import check_claim, choose
 from multiarch.core.platforms import Platform
 from multiarch.tools.copying import Copier
 from multiarch.tools.image_files import (
@@ -264,13 +264,10 @@ class Assembler:
         manifests = []
         for descriptor in layout.manifests():
             named = manifest_blobs(layout.json(descriptor), where=layout.name)[0]
-            stated = ImageConfig.parse(layout.json(named), where=layout.name).platform
-            if descriptor.platform is not None and descriptor.platform != stated:
-                raise OciError(
-                    f"{layout.name}: the index says {descriptor.digest} is for "
-                    f"`{descriptor.platform}`, but the image's own config says `{stated}`."
-                )
-            manifests.append((stated, descriptor))
+            claimed = descriptor.platform
+            stated = ImageConfig.parse(layout.json(named), where=layout.name, claimed=claimed)
+            check_claim(stated, claimed, where=f"{layout.name}: {descriptor.digest}")
+            manifests.append((stated.platform, descriptor))
         where = f"{self.source.file}:{stage.line}: {stage.base}"
         chosen = choose(manifests, stage.platform, where=where)
         named, blobs = manifest_blobs(layout.json(chosen), where=layout.name)

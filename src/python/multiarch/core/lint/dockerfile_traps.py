@@ -20,7 +20,8 @@ RULE = "dockerfile-trap"
 _URL = re.compile(r"(?:https?|ftp)://[^\s\"'`]+")
 # A use with a default is right without a declaration.
 _PREDEFINED = re.compile(r"\$\{?((?:TARGET|BUILD)(?:PLATFORM|OS|ARCH|VARIANT))\b(?!:?-)")
-_GO_BUILD = re.compile(r"\bgo (?:build|install)\b")
+# A tool of a named version is for the machine that builds.
+_GO_BUILD = re.compile(r"\bgo (?:build\b|install\b(?![^\n;&|]*@))")
 # What cross-compiles, or makes files that are the same for every platform.
 _BUILDS = re.compile(
     r"\b(?:go (?:build|install|generate)|(?:npm|yarn|pnpm) (?:ci|install|run|build)|mvn|gradle)\b"
@@ -31,10 +32,15 @@ _NAME_OF_ARCH = re.compile(r"\A(?:amd64|arm64v8|arm32v[567]|i386|ppc64le|s390x|r
 
 @dataclass(frozen=True)
 class _Stage:
-    """One FROM with what follows it; `platform` is its flag's value, "" without one."""
+    """One FROM with what follows it.
+
+    `flag` is the value of its `--platform`, "" without one; `platform` is the same, or else that of
+    the stage that it stands on.
+    """
 
     name: str
     base: str
+    flag: str
     platform: str
     start: Instruction
     body: tuple[Instruction, ...]
@@ -80,24 +86,26 @@ def _stages(source: Source) -> list[_Stage]:
             found.append((instruction, []))
         elif found:
             found[-1][1].append(instruction)
-    stages = []
+    stages: list[_Stage] = []
     for number, (start, body) in enumerate(found):
         words = split_words(start.rest, source.escape)
         flags = [w for w in words if w.startswith("--platform=")]
         plain = [w for w in words if not w.startswith("--")]
         name = plain[2].lower() if len(plain) == 3 else str(number)
-        platform = flags[0].partition("=")[2] if flags else ""
-        stages.append(_Stage(name, plain[0] if plain else "", platform, start, tuple(body)))
+        base = plain[0] if plain else ""
+        flag = flags[0].partition("=")[2] if flags else ""
+        inherited = next((s.platform for s in reversed(stages) if s.name == base.lower()), "")
+        stages.append(_Stage(name, base, flag, flag or inherited, start, tuple(body)))
     return stages
 
 
 def _base(stage: _Stage, later: Sequence[_Stage], number: int) -> Iterator[tuple[int, str]]:
     del later, number
     line = stage.start.line
-    if stage.platform and "$" not in stage.platform:
+    if stage.flag and "$" not in stage.flag:
         yield (
             line,
-            f"`--platform={stage.platform}` gives every platform the base of one; take the flag "
+            f"`--platform={stage.flag}` gives every platform the base of one; take the flag "
             "away, or write `--platform=$BUILDPLATFORM` for a stage that only builds",
         )
     if "$" not in stage.base and (_NAME_OF_ARCH.match(stage.base) or architectures(stage.base)):

@@ -47,8 +47,14 @@ class ImageConfig:
     os_version: str = ""
 
     @classmethod
-    def parse(cls, value: Mapping[str, Any], *, where: str) -> ImageConfig:
-        """Read a base's config; raises OciError for one that is not as the specification has it."""
+    def parse(
+        cls, value: Mapping[str, Any], *, where: str, claimed: Platform | None = None
+    ) -> ImageConfig:
+        """Read a base's config; raises OciError for one that is not as the specification has it.
+
+        `claimed` is what an index says of the image. It has the last word on the variant where the
+        config names none, as those that Docker made before version 20.10.
+        """
         run = field_of(value, "config", dict, where=where)
         for name in _TEXTS:
             texts(run, name, where=where)
@@ -57,8 +63,12 @@ class ImageConfig:
         for name in _TABLES:
             field_of(run, name, dict, where=where)
         text_map(run, "Labels", where=where)
+        platform = parse_platform(value, where=where)
+        if claimed is not None and not value.get("variant"):
+            same = (claimed.os, claimed.arch) == (platform.os, platform.arch)
+            platform = claimed if same else platform
         return cls(
-            parse_platform(value, where=where),
+            platform,
             dict(run),
             objects(value, "history", where=where),
             texts(field_of(value, "rootfs", dict, where=where), "diff_ids", where=where),

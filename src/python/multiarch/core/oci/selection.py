@@ -111,6 +111,16 @@ def choose(
     raise OciError(f"{where}: the base has no image for `{platform}`; it has {known}.")
 
 
+def check_claim(config: ImageConfig, claimed: Platform | None, *, where: str) -> None:
+    """An image's own config must be for what its index claims; raises OciError with both."""
+    if claimed is not None and claimed != config.platform:
+        raise OciError(
+            f"{where}: the index says that it is for `{claimed}`, but the image's own config says "
+            f"`{config.platform}`. Whoever pushed it gave it the wrong platform; take another "
+            "base, or exclude the platform."
+        )
+
+
 def check_config(
     config: ImageConfig, claimed: Platform | None, wanted: Platform, *, where: str
 ) -> None:
@@ -118,12 +128,7 @@ def check_config(
 
     Raises OciError with all that was said of it.
     """
-    if claimed is not None and claimed != config.platform:
-        raise OciError(
-            f"{where}: the index says that it is for `{claimed}`, but the image's own config says "
-            f"`{config.platform}`. Whoever pushed it gave it the wrong platform; take another "
-            "base, or exclude the platform."
-        )
+    check_claim(config, claimed, where=where)
     if config.platform not in candidates(wanted):
         raise OciError(
             f"{where}: it is an image for `{config.platform}`, which does not run on `{wanted}`."

@@ -188,8 +188,9 @@ class ImageSource:
             where = f"{self.reference.name}@{descriptor.digest}"
             data = self.manifest(descriptor.digest)[1]
         config = self.config(data, where)
-        parsed = ImageConfig.parse(parse_json(config, where=where), where=where)
-        check_config(parsed, descriptor.platform, platform, where=where)
+        claimed = descriptor.platform
+        parsed = ImageConfig.parse(parse_json(config, where=where), where=where, claimed=claimed)
+        check_config(parsed, claimed, platform, where=where)
         return Found(descriptor, data, config)
 
     def resolve(self) -> tuple[str, tuple[tuple[Platform, str], ...]]:
