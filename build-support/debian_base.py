@@ -5,8 +5,8 @@ The packages come from the Debian mirror that apt on this machine is set up with
 architecture, verified by apt; their files are unpacked, and nothing of them is run. Needs apt-get
 and dpkg-deb (Debian, Ubuntu); 20 seconds and 80 MB to download.
 
-With --sysroots, it also makes a root with the headers and libraries of C and zlib for each platform,
-which tests of programs with C look for in the folder that the launcher keeps what it installs in.
+With --sysroots, it also makes a root with the headers and libraries of C and zlib for each
+platform, where the launcher keeps what it installs: tests of programs with C look for it there.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ def test_check_names_what_is_broken_once_and_compiles_nothing_twice(
         "linux/arm/v7": "failed",
         "linux/s390x": "failed",
     }
-    assert "vendor/example.org/endian/order.go:5:30: undefined: order" in page.read_text()
+    assert "vendor/example.org/endian/order.go:5:29: undefined: order" in page.read_text()
     report = "Compile example.test/guarded/internal/report for linux/"
     assert {line for line in started(checked) if line.startswith(report)} == {
         f"{report}{arch}" for arch in ("386", "amd64", "arm/v7", "arm64")
@@ -143,7 +143,7 @@ def test_vet_complains_where_it_applies_and_a_repaired_module_is_clean(
     assert "internal/disk is not clean for go vet on linux/s390x:\n  internal/disk/only" in printed
     assert (
         "internal/disk does not compile on linux/arm64:\n"
-        "  internal/disk/call.go:6:38: undefined: syscall.Dup2\n" in printed
+        "  internal/disk/call.go:6:36: undefined: syscall.Dup2\n" in printed
     )
     assert "the platform has no `syscall.Dup2`: use unix.Dup3(old, new, 0)" in printed
     only.unlink()
