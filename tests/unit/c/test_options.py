@@ -56,8 +56,7 @@ def test_a_c_library_that_cannot_be(text: str, platform: str, static: bool, said
         ("linux/arm/v6", GLIBC, "-target arm-linux-gnueabihf.2.31 -mcpu=arm1176jzf_s"),
         ("linux/arm", MUSL, "-target arm-linux-musleabihf -mcpu=generic+v7a+vfp3d16-neon"),
         ("linux/arm64", MUSL, "-target aarch64-linux-musl"),
-        ("linux/mips/softfloat", MUSL, "-target mips-linux-musleabi"),
-        ("linux/mips64le", MUSL, "-target mips64el-linux-muslabi64"),
+        ("linux/loong64", MUSL, "-target loongarch64-linux-musl -mcpu=la64v1_0-lsx"),
         ("linux/ppc64le", GLIBC, "-target powerpc64le-linux-gnu.2.31 -mcpu=pwr8"),
         ("linux/s390x", MUSL, "-target s390x-linux-musl -mcpu=z13"),
         ("windows/arm64", Libc("system"), "-target aarch64-windows-gnu"),
@@ -75,7 +74,7 @@ def test_two_variants_never_share_a_target() -> None:
     assert len(found) == len(names)
 
 
-@pytest.mark.parametrize("platform", ["freebsd/amd64", "linux/ppc64", "js/wasm"])
+@pytest.mark.parametrize("platform", ["freebsd/amd64", "linux/ppc64", "linux/mips64le", "js/wasm"])
 def test_a_platform_without_a_compiler(platform: str) -> None:
     with pytest.raises(CError, match="there is no C compiler") as raised:
         zig_target(Platform.parse(platform), Libc("system"), where="//:app")

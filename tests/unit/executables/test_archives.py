@@ -60,11 +60,12 @@ GO = go_blob(go_text(GOOS="any"))
 V7 = Section(".ARM.attributes", arm_attributes(6, 10), type=0x70000003)
 
 
-def coff(machine: int, go: bytes) -> bytes:
-    """An object file for Windows, with one section of data."""
-    header = struct.pack("<HHIIIHH", machine, 1, 0, 0, 0, 0, 0)
-    flags = 0xC0300040
-    row = struct.pack("<8sIIIIIIHHI", b".data", 0, 0, len(go), 60, 0, 0, 0, 0, flags)
+def coff(machine: int, go: bytes, optional: int = 0, flags: int = 0) -> bytes:
+    """An object file for Windows, with one section of data; `optional` bytes are a header more."""
+    header = struct.pack("<HHIIIHH", machine, 1, 0, 0, 0, optional, flags) + bytes(optional)
+    writable = 0xC0300040
+    at = len(header) + 40
+    row = struct.pack("<8sIIIIIIHHI", b".data", 0, 0, len(go), at, 0, 0, 0, 0, writable)
     return header + row + go
 
 
@@ -76,6 +77,8 @@ def coff(machine: int, go: bytes) -> bytes:
         (MachO(type=1, go=GO).bytes(), "Mach-O", "arm64"),
         (coff(0x8664, GO), "PE", "amd64"),
         (coff(0x14C, GO), "PE", "386"),
+        # As Go's linker writes the one of an archive.
+        (coff(0x8664, GO, optional=240, flags=0x20), "PE", "amd64"),
     ],
 )
 def test_the_headers_of_an_object_file(data: bytes, format: str, arch: str) -> None:
@@ -93,6 +96,12 @@ def test_an_object_file_says_what_arm_it_needs() -> None:
     assert found.arm_arch == 7
 
 
-@pytest.mark.parametrize("data", [Elf().bytes(), MachO().bytes(), b"", b"text", b"text" * 10])
+@pytest.mark.parametrize(
+    "data",
+    [
+        *(Elf().bytes(), MachO().bytes(), coff(0x8664, GO, optional=240, flags=0x22)),
+        *(b"", b"text", b"text" * 10),
+    ],
+)
 def test_what_is_no_object_file(data: bytes) -> None:
     assert read_object(data) is None

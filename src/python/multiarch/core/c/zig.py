@@ -1,7 +1,9 @@
 """zig as a C compiler: its name of each platform, and of each variant's processor.
 
 The names are those of `zig targets`, of zig 0.17. A platform is here when zig brings a libc for it
-whose calling convention is the one that Go uses there.
+whose calling convention is the one that Go uses there. MIPS is not: zig refuses the flags that the
+Go command compiles `runtime/cgo` with there, and LLD refuses to link the debug information of Go's
+linker with C's.
 """
 
 from __future__ import annotations
@@ -19,10 +21,6 @@ _LINUX: Mapping[str, tuple[str, str]] = {
     "arm": ("arm", "eabihf"),
     "arm64": ("aarch64", ""),
     "loong64": ("loongarch64", ""),
-    "mips": ("mips", "eabihf"),
-    "mipsle": ("mipsel", "eabihf"),
-    "mips64": ("mips64", "abi64"),
-    "mips64le": ("mips64el", "abi64"),
     "ppc64le": ("powerpc64le", ""),
     "riscv64": ("riscv64", ""),
     "s390x": ("s390x", ""),
@@ -47,7 +45,8 @@ _CPUS: Mapping[tuple[str, str | None], str] = {
     ("arm", "v6"): "arm1176jzf_s",
     # Not every ARMv7 has NEON, and Go does not ask for it.
     ("arm", "v7"): "generic+v7a+vfp3d16-neon",
-    ("loong64", None): "la64v1_0",
+    # Go finds out about vectors when the program runs.
+    ("loong64", None): "la64v1_0-lsx",
     ("ppc64le", "power8"): "pwr8",
     ("ppc64le", "power9"): "pwr9",
     ("ppc64le", "power10"): "pwr10",
@@ -78,7 +77,7 @@ def zig_target(platform: Platform, libc: Libc, *, where: str) -> ZigTarget:
     variant = platform.variant
     if platform.os == "linux" and platform.arch in _LINUX:
         arch, abi = _LINUX[platform.arch]
-        if variant in ("v5", "softfloat") and abi == "eabihf":
+        if variant == "v5":
             abi = "eabi"
         name = "musl" if libc.name == "musl" else "gnu"
         version = f".{libc.version}" if libc.version else ""

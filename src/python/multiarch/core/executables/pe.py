@@ -77,10 +77,11 @@ def read_coff(reader: Reader) -> Executable | None:
     """Read an object file for Windows; None for what begins with no machine of Windows."""
     if reader.size < 20:
         return None
-    machine, count, _, _, _, size, _ = reader.unpack("<HHIIIHH", 0, "COFF header")
-    if machine not in _ARCHES or size:
+    machine, count, _, _, _, size, flags = reader.unpack("<HHIIIHH", 0, "COFF header")
+    if machine not in _ARCHES or flags & _EXECUTABLE_IMAGE:
         return None
-    rows = reader.rows("<8sIIIIIIHHI", 20, count, 40, "section table")
+    # Go's linker writes an optional header into the object that it hands to the C linker.
+    rows = reader.rows("<8sIIIIIIHHI", 20 + size, count, 40, "section table")
     sections = tuple(_Section(row[2], row[3], row[4], row[9]) for row in rows)
     arch = _ARCHES[machine]
     return Executable(
