@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 import shutil
 import subprocess
@@ -261,6 +262,19 @@ go_cross_binary(
         "linux/arm/v6": {"cc": "arm-linux-gnueabi-gcc"},
     },
 )
+go_cross_binary(name="loong", main="small", cgo="static", platforms=["linux/loong64"])
+go_cross_binary(name="static-pie", main="small", cgo="static", linkmode="pie")
+go_cross_binary(
+    name="far-pie", main="small", cgo="dynamic", linkmode="pie", platforms=["linux/s390x"],
+)
+go_cross_binary(name="old", main="small", cgo="dynamic", libc="glibc-2.17")
+go_cross_binary(name="new", main="small", cgo="dynamic", libc="glibc-2.36")
+FAR = ["windows/amd64", "darwin/arm64"]
+go_cross_binary(name="far-race", cgo="dynamic", race=True, platforms=FAR)
+go_cross_binary(name="far-archive", cgo="dynamic", linkmode="c-archive", platforms=FAR)
+go_cross_binary(
+    name="far-shared", cgo="dynamic", linkmode="c-shared", platforms=["darwin/arm64"]
+)
 """,
 }
 # What is built in another directory, too. The module is at its root, so that Go works within it.
@@ -374,6 +388,67 @@ def test_the_race_detector_finds_a_race(library: Repository) -> None:
     assert "WARNING: DATA RACE" in result.stderr
 
 
+def test_the_race_detector_is_in_a_program_for_another_system(library: Repository) -> None:
+    library.pants("package", ":far-race")
+    for path in ("windows/amd64/far-race.exe", "darwin/arm64/far-race"):
+        assert b"ThreadSanitizer" in (library.root / "dist/far-race" / path).read_bytes()
+
+
+def test_libraries_for_another_system_have_its_names_and_a_header(library: Repository) -> None:
+    library.pants("package", ":far-archive", ":far-shared")
+    dist = library.root / "dist"
+    for folder, name, begin in (
+        ("far-archive/windows/amd64", "libfar-archive.a", b"!<arch>\n"),
+        ("far-archive/darwin/arm64", "libfar-archive.a", b"!<arch>\n"),
+        # Its file type is MH_DYLIB.
+        (
+            "far-shared/darwin/arm64",
+            "libfar-shared.dylib",
+            b"\xcf\xfa\xed\xfe\x0c\0\0\x01\0\0\0\0\x06",
+        ),
+    ):
+        header = name.rpartition(".")[0] + ".h"
+        assert sorted(f.name for f in (dist / folder).iterdir()) == sorted([name, header])
+        assert (dist / folder / name).read_bytes().startswith(begin)
+        assert "extern int Answer(int n);" in (dist / folder / header).read_text()
+
+
+def test_a_program_runs_where_vectors_are_missing(library: Repository) -> None:
+    library.pants("package", ":loong")
+    program = library.root / "dist/loong/linux/loong64/loong"
+    assert said(program, Platform.parse("linux/loong64")) == "42\n"
+
+
+def test_a_static_program_at_any_address_needs_no_loader(library: Repository) -> None:
+    printed = library.pants("package", ":static-pie").stderr
+    program = library.root / "dist/static-pie/linux/amd64/static-pie"
+    assert program.read_bytes()[16:18] == b"\x03\0"
+    assert subprocess.run([program], capture_output=True, text=True).stdout == "42\n"
+    (row,) = (r for r in printed.splitlines() if r.startswith("binary"))
+    assert row.endswith("static")
+
+
+def test_a_program_at_any_address_for_another_architecture(library: Repository) -> None:
+    qemu = require("qemu-s390x-static")
+    require("s390x-linux-gnu-gcc")
+    library.pants("package", ":far-pie")
+    program = library.root / "dist/far-pie/linux/s390x/far-pie"
+    assert program.read_bytes()[16:18] == b"\0\x03"
+    # Where Debian has the libraries for its GCC.
+    argv = [qemu, "-L", "/usr/s390x-linux-gnu", program]
+    assert subprocess.run(argv, capture_output=True, text=True).stdout == "42\n"
+
+
+def test_the_oldest_glibc_is_the_one_that_was_asked_for(library: Repository) -> None:
+    library.pants("package", ":old", ":new")
+    for name, newest in (("old", (2, 17)), ("new", (2, 34))):
+        data = (library.root / f"dist/{name}/linux/amd64/{name}").read_bytes()
+        asked = {tuple(map(int, v.split(b"."))) for v in re.findall(rb"GLIBC_([0-9.]+)\0", data)}
+        # __libc_start_main has a new version since 2.34.
+        assert max(asked) <= newest
+        assert ((2, 34) in asked) == (name == "new")
+
+
 MIXED = {
     "go.mod": "module example.test/mixed\n\ngo 1.25\n",
     "main.go": (
@@ -455,7 +530,12 @@ BROKEN = {
         f'go_cross_binary(name="{name}", main="{name}", cgo="static")\n'
         for name in ("syntax", "missing", "config", "unclean")
     )
-    + 'go_module(name="mod")\nc_cross_binary(name="program", sources=["bad.c"])\n',
+    + 'go_module(name="mod")\nc_cross_binary(name="program", sources=["bad.c"])\n'
+    'go_cross_binary(name="apple", main="apple", cgo="static", platforms=["darwin/arm64"])\n',
+    "apple/main.go": (
+        "package main\n\n// #cgo LDFLAGS: -framework CoreFoundation\n// int CFNull(void);\n"
+        'import "C"\n\nfunc main() { C.CFNull() }\n'
+    ),
     "bad.c": "int main(void) {\n    return nothing;\n}\n",
 }
 
@@ -484,6 +564,9 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
         ("package", "config", ["config/main.go: example.test/broken/config asks `pkg-config` for "
                                "zlib, which would answer for the machine that builds. Give the "
                                "platform a sysroot"]),
+        ("package", "apple", ["//:apple#darwin/arm64 [darwin/arm64]",
+                              "the framework CoreFoundation is a part of Apple's SDK, which zig "
+                              "does not bring. Put"]),
         ("check", "syntax", ["example.test/broken/syntax does not compile on linux/amd64:",
                              "syntax/deep.c:3:22: error: use of undeclared identifier 'nothing'",
                              "1 package failed"]),

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.integration
 SERVER = ("amd64", "arm/v6", "arm/v7", "arm64", "ppc64le", "s390x", "riscv64")
 PLATFORMS = tuple(Platform.parse(f"linux/{arch}") for arch in SERVER)
 # Debian's names of the emulators, and the CPU that has no more than the variant.
-QEMU = {"amd64": "x86_64", "arm64": "aarch64", "386": "i386"}
+QEMU = {"amd64": "x86_64", "arm64": "aarch64", "386": "i386", "loong64": "loongarch64"}
 QEMU_CPU = {"v5": "arm926", "v6": "arm1176", "v7": "cortex-a15"}
 
 

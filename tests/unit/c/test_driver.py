@@ -134,6 +134,9 @@ def test_windows_takes_its_libraries_and_its_start_from_what_zig_made(sandbox: P
     graphic = linked("-mwindows", "-lm")
     at = graphic.index("-mwindows")
     assert graphic[at : at + 2] == ["-mwindows", "-Wl,-e,WinMainCRTStartup"]
+    # Of the race detector.
+    assert "-lapi-ms-win-core-synch-l1-2-0" in linked("-lsynchronization")
+    assert "-lsynchronization" not in linked("-lsynchronization")
 
 
 def test_a_sysroot_comes_after_zigs_own_headers(sandbox: Path) -> None:
@@ -154,11 +157,15 @@ def test_darwin_has_the_library_that_go_names_and_an_sdk_in_front_of_it(sandbox:
     assert stubs(ARM) == {}
     (text,) = stubs(darwin).values()
     assert "install-name: /usr/lib/libresolv.9.dylib" in text
-    argv = called(sandbox, "-o", "x", "-lresolv", platform=darwin, options=options)
+    flag = "-Wl,-U,__dyld_get_dyld_header"
+    argv = called(sandbox, flag, "-o", "x", "-lresolv", platform=darwin, options=options)
+    assert flag not in argv
     own = ["ROOT/.crt/after/00-libc.a", "ROOT/.crt/after/01-crtn.o"]
     assert argv[-5:] == ["-lresolv", "-LROOT/.cc", "-s", *own]
     options = replace(options, sysroot="sdk")
-    argv = called(sandbox, "-o", "x", "-lresolv", platform=darwin, options=options)
+    flag = "-Wl,-U,__dyld_get_dyld_header"
+    argv = called(sandbox, flag, "-o", "x", "-lresolv", platform=darwin, options=options)
+    assert flag not in argv
     frameworks = "ROOT/.sysroot/System/Library/Frameworks"
     assert argv[-6:] == ["-LROOT/.sysroot/lib", f"-F{frameworks}", "-LROOT/.cc", "-s", *own]
     compiled = called(sandbox, "-c", "x.m", platform=darwin, options=options)

@@ -68,11 +68,16 @@ done
 exec "$root/.zig/ziglang/zig" {driver} {flags} -nostdlib -rtlib=none $(cat "$root/.crt/flags") \\
     "$root/.crt/before"/* "$@" {libraries} "$root/.crt/after"/*
 """
-# What of Windows' start-up code runs first, where a flag says so and `.crt/flags` says otherwise.
 _ENTRY = """\
-    {flag}) set -- "$@" "$argument" "-Wl,-e,{entry}" ;;
+    {flag}) set -- "$@" {instead} ;;
 """
-_ENTRIES = {"-mwindows": "WinMainCRTStartup", "-municode": "wmainCRTStartup"}
+# What of Windows' start-up code runs first, where a flag says so and `.crt/flags` says otherwise;
+# and the library of the race detector, which zig has by its other name alone.
+_ENTRIES = {
+    "-mwindows": "-mwindows -Wl,-e,WinMainCRTStartup",
+    "-municode": "-municode -Wl,-e,wmainCRTStartup",
+    "-lsynchronization": "-lapi-ms-win-core-synch-l1-2-0",
+}
 _ZIG_AR = """\
 exec "$root/.zig/ziglang/zig" ar "$@"
 """
@@ -142,6 +147,9 @@ def zig_driver(
     includes, libraries = _sysroot(options.sysroot, triple, platform)
     dropped = [f"-l{name}" for name in _PARTS[platform.os]]
     dropped += ["-pthread"] + ([] if pie else ["-pie"])
+    if platform.os == "darwin":
+        # For Go's race detector libSystem may lack the function. zig's has it; it has no such flag.
+        dropped.append("-Wl,-U,__dyld_get_dyld_header")
     entries = _ENTRIES.items() if platform.os == "windows" else ()
     values = {
         "driver": "c++" if cxx else "cc",
@@ -150,7 +158,7 @@ def zig_driver(
         # After the `-g` of Go's line: else zig makes a .pdb, whose hash the file holds.
         "libraries": libraries if platform.os == "linux" else f"{libraries} -s",
         "dropped": " | ".join(dropped),
-        "entries": "".join(_ENTRY.format(flag=flag, entry=entry) for flag, entry in entries),
+        "entries": "".join(_ENTRY.format(flag=flag, instead=instead) for flag, instead in entries),
     }
     return _HEAD + _WORK_LAST + (_ZIG + _ZIG_LINK).format(**values)
 
