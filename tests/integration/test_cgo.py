@@ -470,7 +470,11 @@ int from_cxx(int n) {
     }
 }
 """,
-    "BUILD": 'go_module(name="mod")\ngo_cross_binary(name="mixed", cgo="dynamic")\n',
+    "BUILD": """
+go_module(name="mod")
+go_cross_binary(name="mixed", cgo="dynamic")
+go_cross_binary(name="no-cxx", cgo="dynamic", cc="x86_64-linux-gnu-gcc", cxx="nowhere-g++")
+""",
     # Only pkg-config says where the header is, and its number.
     "root/usr/include/answer/answer.h": (
         "static inline int answer(void) { extern int answer_of(int); return answer_of(ANSWER); }\n"
@@ -503,13 +507,21 @@ def test_cxx_an_object_file_and_a_library_of_the_sysroot_take_part(
         )  # fmt: skip
     library = found.root / "root/usr/lib/x86_64-linux-gnu/libanswer.a"
     subprocess.run([archiver, "qc", library, tmp_path / "answer.o"], check=True)
+    sysroot = '--c-toolchain-sysroots={"linux/amd64": "root"}'
     try:
-        found.pants('--c-toolchain-sysroots={"linux/amd64": "root"}', "package", ":mixed")
+        found.pants(sysroot, "package", ":mixed")
+        result = found.pants(sysroot, "package", ":no-cxx", check=False)
     finally:
         found.stop()
     program = found.root / "dist/mixed/linux/amd64/mixed"
     printed = subprocess.run([program], capture_output=True, text=True, check=True).stdout
     assert printed == "20 42 7\n"
+    assert (
+        "there is no C++ compiler for `linux/amd64`: this machine has no `nowhere-g++` in "
+        in result.stderr
+    )
+    assert "and the program holds C++. Install it (Debian: the package g++-TRIPLE)" in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 BROKEN = {

@@ -83,6 +83,7 @@ def test_a_gcc_by_option_or_by_field(runner: RuleRunner) -> None:
         ("", (gcc,), "s390x-linux-gnu-gcc", "s390x-linux-gnu-g++"),
         ("", (gcc, name), "s390x-linux-gnu-gcc-12", "s390x-linux-gnu-g++-12"),
         (', cc="my-gcc"', (), "my-gcc", "my-g++"),
+        (', cxx="my-cxx"', (gcc,), "s390x-linux-gnu-gcc", "my-cxx"),
         (', cc="zig"', (gcc,), "", ""),
     ):
         found = binary(runner, f'cgo="static"{fields}', "linux/s390x", *options)
@@ -126,6 +127,13 @@ def test_the_file_of_a_library(runner: RuleRunner) -> None:
             (),
             "//:app#linux/amd64: `libc` is 'musl', but only zig has a choice of C libraries; a GCC "
             "has its own. Take `libc` out, or use zig.",
+        ),
+        (
+            'cgo="static", cxx="x-g++"',
+            "linux/amd64",
+            (),
+            "//:app#linux/amd64: `cxx` is 'x-g++', but the C compiler is zig, which compiles C++ "
+            "too. Name the GCC beside it in `cc`, or take `cxx` out.",
         ),
         (
             'cgo="dynamic", race=True',

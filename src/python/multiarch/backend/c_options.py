@@ -8,6 +8,7 @@ from multiarch.backend.c_target_types import (
     CCompilerField,
     CflagsField,
     CLdflagsField,
+    CxxCompilerField,
     LibcField,
 )
 from multiarch.backend.subsystems.c_toolchain import CToolchainSubsystem
@@ -27,7 +28,7 @@ def c_options(
     cc = toolchain.of(toolchain.gcc_programs, "gcc_programs", platform, "")
     if named:
         compiler, cc = ("zig", "") if named == "zig" else ("gcc", named)
-    libc = target[LibcField].value
+    libc, cxx = target[LibcField].value, target.get(CxxCompilerField).value
     if compiler == "gcc":
         if libc:
             raise CError(
@@ -37,6 +38,11 @@ def c_options(
         cc = cc or gcc_program(platform, where=where)
         chosen = Libc("system")
     else:
+        if cxx:
+            raise CError(
+                f"{where}: `cxx` is {cxx!r}, but the C compiler is zig, which compiles C++ too. "
+                "Name the GCC beside it in `cc`, or take `cxx` out."
+            )
         text = libc or toolchain.of(toolchain.libc, "libc", platform, "")
         chosen = parse_libc(text, platform, static=linkage == "static", where=where)
         zig_target(platform, chosen, where=where)
@@ -45,7 +51,7 @@ def c_options(
         compiler=compiler,
         libc=chosen,
         cc=cc,
-        cxx=cxx_of(cc) if cc else "",
+        cxx=cxx or (cxx_of(cc) if cc else ""),
         cflags=(
             *toolchain.of(toolchain.cflags, "cflags", platform, []),
             *(target[CflagsField].value or ()),

@@ -20,8 +20,20 @@ class CCompilerField(StringField):
     alias = "cc"
     help = help_text(
         """
-        The C compiler: `zig`, or a GCC of this machine by its name (`aarch64-linux-gnu-gcc`); the
-        C++ compiler is the one beside it. Default: `[c-toolchain].compilers` of the platform.
+        The C compiler: `zig`, or a GCC of this machine by its name (`aarch64-linux-gnu-gcc`).
+        Default: `[c-toolchain].compilers` of the platform.
+        """
+    )
+
+
+class CxxCompilerField(StringField):
+    """Which C++ compiler."""
+
+    alias = "cxx"
+    help = help_text(
+        """
+        The C++ compiler of this machine, where `cc` is a GCC. Default: the one beside it, such as
+        `aarch64-linux-gnu-g++`.
         """
     )
 

@@ -178,20 +178,30 @@ async def ask_host_compiler(request: HostCompilerRequest) -> HostCompiler:
     return HostCompiler(result.stdout.decode(errors="replace") if result.exit_code == 0 else "")
 
 
-async def _gcc(options: COptions, platform: Platform) -> tuple[dict[str, str], str]:
+async def _gcc(options: COptions, platform: Platform, cxx: bool) -> tuple[dict[str, str], str]:
     compiler = await Get(HostCompiler, HostCompilerRequest(options.cc))
+    identity = compiler.version
     if not compiler.version:
         raise CError(
             f"there is no C compiler for `{platform}`: this machine has no `{options.cc}` in "
             f"{SHELL_PATH}. Install it (Debian: the package gcc-TRIPLE and libc6-dev-ARCH-cross), "
             "name another in [c-toolchain].gcc_programs, or use zig."
         )
+    if cxx:
+        beside = await Get(HostCompiler, HostCompilerRequest(options.cxx))
+        identity += beside.version
+        if not beside.version:
+            raise CError(
+                f"there is no C++ compiler for `{platform}`: this machine has no `{options.cxx}` "
+                f"in {SHELL_PATH}, and the program holds C++. Install it (Debian: the package "
+                "g++-TRIPLE), name another in `cxx`, or use zig."
+            )
     scripts = {
         CC: gcc_driver(options.cc, platform, options),
         CXX: gcc_driver(options.cxx, platform, options),
         AR: gcc_archiver(archiver_of(options.cc)),
     }
-    return scripts, compiler.version
+    return scripts, identity
 
 
 @rule(level=LogLevel.DEBUG)
@@ -201,7 +211,7 @@ async def prepare_c_toolchain(
     options, platform = request.options, request.platform
     mounts: dict[str, Digest] = {}
     if options.compiler == "gcc":
-        scripts, identity = await _gcc(options, platform)
+        scripts, identity = await _gcc(options, platform, request.cxx)
     else:
         target = zig_target(platform, options.libc, where="[c-toolchain]")
         pie = request.link_mode == "pie"

@@ -21,6 +21,7 @@ from multiarch.backend.c_target_types import (
     CCompilerField,
     CflagsField,
     CLdflagsField,
+    CxxCompilerField,
     LibcField,
 )
 from multiarch.backend.command_line import NamedToRunField
@@ -198,6 +199,7 @@ class GoCrossBinaryPlatformTarget(Target):
         RaceField,
         LinkModeField,
         CCompilerField,
+        CxxCompilerField,
         CflagsField,
         CLdflagsField,
         LibcField,
@@ -235,6 +237,7 @@ class GoCrossBinaryTarget(TargetGenerator):
         RaceField,
         LinkModeField,
         CCompilerField,
+        CxxCompilerField,
         CflagsField,
         CLdflagsField,
         LibcField,

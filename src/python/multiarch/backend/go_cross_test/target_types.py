@@ -18,6 +18,7 @@ from multiarch.backend.c_target_types import (
     CCompilerField,
     CflagsField,
     CLdflagsField,
+    CxxCompilerField,
     LibcField,
 )
 from multiarch.backend.go_cross_binary.target_types import (
@@ -124,6 +125,7 @@ _SET_BY_USERS = (
     GoTestCgoField,
     GoTestRaceField,
     CCompilerField,
+    CxxCompilerField,
     CflagsField,
     CLdflagsField,
     LibcField,
