@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import secrets
+import select
 import shutil
 import signal
 import subprocess
@@ -181,6 +183,53 @@ def test_an_interrupted_run_leaves_nothing_and_the_next_one_finishes(tmp_path: P
     found.pants("--no-local-cache", "--no-pantsd", "package", ":uses")
     assert hashlib.sha256(program.read_bytes()).hexdigest() == first
     found.stop()
+
+
+# With what these import a program has more than 256 packages, all of them Go's own.
+MANY = """
+archive/tar archive/zip compress/bzip2 compress/lzw container/ring crypto/ecdh crypto/hpke
+crypto/x509 database/sql debug/dwarf debug/elf debug/macho debug/pe encoding/ascii85 encoding/asn1
+encoding/csv encoding/gob encoding/xml expvar go/build go/doc go/format go/importer go/types
+hash/adler32 hash/fnv html/template image/gif image/jpeg image/png index/suffixarray log/slog
+log/syslog math/big math/cmplx mime/multipart net/http net/http/cookiejar net/http/httptest
+net/http/httputil net/http/pprof net/mail net/rpc/jsonrpc net/smtp os/signal os/user runtime/metrics
+runtime/trace testing/fstest testing/iotest testing/quick text/tabwriter
+"""
+
+
+def test_a_big_link_waits_until_there_is_memory_for_it(shared: Repository, tmp_path: Path) -> None:
+    imports = "".join(f'import _ "{name}"\n' for name in MANY.split())
+    shared.write(
+        "cmd/big/main.go",
+        f'package main\n\n{imports}\nfunc main() {{ println("{secrets.token_hex(4)}") }}\n',
+    )
+    shared.write("go.mod", FILES["go.mod"])
+    shared.write(
+        "BUILD",
+        'go_module(name="mod")\n'
+        'go_cross_binary(name="big", main="cmd/big", platforms=["linux/amd64"])\n',
+    )
+    shares = tmp_path / "multiarch_link_memory/shares"
+    shares.parent.mkdir()
+    lines: list[str] = []
+    with shares.open("wb") as file:
+        # As one does that came before and waits.
+        fcntl.lockf(file, fcntl.LOCK_EX, 1, 0)
+        client = subprocess.Popen(
+            [str(bootstrap.ROOT / "pants"), "--no-dynamic-ui", "--no-pantsd",
+             f"--named-caches-dir={tmp_path}", "package", ":big"],
+            cwd=shared.root, env=environment(), stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert client.stderr
+        for line in client.stderr:
+            lines.append(line)
+            if "Starting: Link //:big" in line:
+                break
+        # Such a link takes less than two seconds.
+        assert not select.select([client.stderr], [], [], 5)[0]
+    lines += client.communicate(timeout=120)[1]
+    assert client.returncode == 0, "".join(lines)
 
 
 def test_a_verifier_that_is_killed_verifies_nothing(tmp_path: Path) -> None:

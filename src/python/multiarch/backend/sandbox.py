@@ -51,7 +51,8 @@ from multiarch.backend.pins import WHEELS
 from multiarch.backend.subsystems.multiarch_remote import MultiarchRemoteSubsystem
 from multiarch.core.errors import MultiarchError
 
-_CACHE = FrozenDict({"multiarch_python": ".python"})
+# Where `Interpreter` is noted, as the file `interpreter`, for processes on this machine.
+PYTHON_CACHE = FrozenDict({"multiarch_python": ".python"})
 # Fixed, so that no host's PATH reaches a key; only /bin/sh's own utilities are used from it.
 SHELL_PATH = "/usr/local/bin:/usr/bin:/bin"
 # How long a remote cache may think before Pants does the work itself as well. Pants' own default is
@@ -318,7 +319,7 @@ async def find_interpreter(
 ) -> Interpreter:
     if request.local or not execution.remote_execution:
         what = "the Python interpreter for sandboxed tools"
-        await Get(Noted, HostNote(what, sys.executable, _CACHE, ".python", "interpreter"))
+        await Get(Noted, HostNote(what, sys.executable, PYTHON_CACHE, ".python", "interpreter"))
         return Interpreter()
     result = await Get(
         FallibleProcessResult,
@@ -422,7 +423,7 @@ async def tool_process(request: ToolProcess) -> Process:
         output_files=request.output_files,
         output_directories=request.output_directories,
         env={"PATH": SHELL_PATH, **request.env},
-        append_only_caches={**_CACHE, **request.caches},
+        append_only_caches={**PYTHON_CACHE, **request.caches},
         concurrency_available=request.concurrency,
         cache_scope=request.cache_scope,
         remote_cache_speculation_delay_millis=CACHE_ANSWER_MILLIS,

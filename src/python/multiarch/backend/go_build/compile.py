@@ -119,11 +119,8 @@ def export_paths(graph: PackageGraph, package: Package) -> dict[str, str]:
 
 
 # The sandbox's own path has no place in an error message.
-RUN_SCRIPT = (
-    "/bin/sh",
-    "-c",
-    'sh run.sh >_log 2>&1 || { sed "s|$PWD/||g" _log >&2; exit 1; }',
-)
+LOGGED = 'sh run.sh >_log 2>&1 || { sed "s|$PWD/||g" _log >&2; exit 1; }'
+RUN_SCRIPT = ("/bin/sh", "-c", LOGGED)
 
 
 def plan_files(plan: Plan) -> list[FileContent]:

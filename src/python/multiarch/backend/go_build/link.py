@@ -28,11 +28,13 @@ from pants.engine.process import (
     ProcessResultMetadata,
 )
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
+from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
 
 from multiarch.backend.go_build.binaries import GoBinary
 from multiarch.backend.go_build.cgo import CgoBuild, CgoBuildRequest
 from multiarch.backend.go_build.compile import (
+    LOGGED,
     RUN_SCRIPT,
     CompiledPackage,
     CompileFailure,
@@ -60,13 +62,18 @@ from multiarch.backend.go_build.third_party import ThirdPartyRequest
 from multiarch.backend.go_toolchain import GoToolchain, toolchain_mounts
 from multiarch.backend.sandbox import (
     CACHE_ANSWER_MILLIS,
+    PYTHON_CACHE,
     SHELL_PATH,
+    Interpreter,
+    InterpreterRequest,
     ToolProcess,
+    ToolSources,
+    ToolSourcesRequest,
     request_json,
     said,
 )
 from multiarch.backend.version import stamps_in
-from multiarch.core.golang.link import LinkRequest, link_plan
+from multiarch.core.golang.link import IMPORTCFG, LinkRequest, link_plan
 from multiarch.core.golang.packages import Package, closure, problems
 from multiarch.core.golang.test_packages import (
     build_info_subject,
@@ -76,6 +83,16 @@ from multiarch.core.golang.test_packages import (
 )
 from multiarch.core.platforms import Platform
 from multiarch.core.stamps import fill
+
+# With fewer packages a link needs too little memory to be held back.
+_BIG = 256
+_GATE_CACHES = FrozenDict({**PYTHON_CACHE, "multiarch_link_memory": ".memory"})
+_GATED_SCRIPT = (
+    "/bin/sh",
+    "-c",
+    'python=$(cat .python/interpreter 2>/dev/null) && set -- "$python" -ISB '
+    f'.tools/multiarch/tools/memory_gate.py .memory {IMPORTCFG}; "$@" {LOGGED}',
+)
 
 
 @dataclass(frozen=True)
@@ -426,6 +443,16 @@ def _compile_requests(
     ]
 
 
+async def _gate() -> dict[str, Digest]:
+    """What the tool needs that holds a big link back until there is memory for it."""
+    sources, _ = await MultiGet(
+        Get(ToolSources, ToolSourcesRequest("multiarch.tools.memory_gate")),
+        # Notes it. Where processes run that can read no note, nothing is held back.
+        Get(Interpreter, InterpreterRequest(local=False)),
+    )
+    return {".tools": sources.digest}
+
+
 async def _closure(request: LinkProgramRequest) -> tuple[PackageGraph, tuple[str, ...]]:
     modules = await Get(
         ModuleGraph, ModuleGraphRequest(request.module, request.tests, request.coverage)
@@ -476,10 +503,11 @@ async def link_program(request: LinkProgramRequest, toolchain: GoToolchain) -> L
     files = await Get(
         Digest, CreateDigest([*plan_files(plan), FileContent("run.sh", plan_script(plan).encode())])
     )
+    gate = await _gate() if len(needed) >= _BIG else {}
     result = await Get(
         FallibleProcessResult,
         Process(
-            RUN_SCRIPT,
+            _GATED_SCRIPT if gate else RUN_SCRIPT,
             description=f"Link {request.what}",
             input_digest=files,
             immutable_input_digests={
@@ -487,9 +515,11 @@ async def link_program(request: LinkProgramRequest, toolchain: GoToolchain) -> L
                 **packages,
                 **{archive_mount(g): layer.archives for g, layer in zip(groups, std)},
                 **third_party,
+                **gate,
             },
             env={**variant.settings.env, "GOROOT": "", "PATH": SHELL_PATH},
             output_files=(request.file,),
+            append_only_caches=_GATE_CACHES if gate else None,
             remote_cache_speculation_delay_millis=CACHE_ANSWER_MILLIS,
         ),
     )

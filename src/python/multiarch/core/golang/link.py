@@ -10,6 +10,8 @@ from multiarch.core.golang.compile import CWD, Plan, tool
 from multiarch.core.golang.packages import Module, Package
 from multiarch.core.golang.settings import BuildSettings
 
+# Where a link finds which archives it reads.
+IMPORTCFG = "_work/importcfg.link"
 # The marks around the build info block of a binary (cmd/go/internal/modload/build.go).
 _INFO_START = bytes.fromhex("3077af0c9274080241e1c107e6d618e6")
 _INFO_END = bytes.fromhex("f932433186182072008242104116d8f2")
@@ -108,7 +110,7 @@ def link_plan(request: LinkRequest, settings: BuildSettings) -> Plan:
     godebug = request.main.default_godebug
     command = (
         tool(settings, "link"),
-        *("-o", request.output, "-importcfg", "_work/importcfg.link"),
+        *("-o", request.output, "-importcfg", IMPORTCFG),
         *((f"-X=runtime.godebugDefault={godebug}",) if godebug else ()),
         f"-buildmode={settings.link_buildmode}",
         "-buildid=",
@@ -116,7 +118,7 @@ def link_plan(request: LinkRequest, settings: BuildSettings) -> Plan:
         *(f"-X={name}={value}" for name, value in request.x_defs),
         request.archives[request.main.import_path],
     )
-    return Plan((("_work/importcfg.link", "\n".join(lines) + "\n"),), (command,))
+    return Plan(((IMPORTCFG, "\n".join(lines) + "\n"),), (command,))
 
 
 __all__ = ["CWD", "LinkRequest", "build_info", "link_plan"]
