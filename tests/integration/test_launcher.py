@@ -150,6 +150,19 @@ def test_no_python_at_all(
     assert "Traceback" not in done.stderr
 
 
+def test_outside_of_what_pants_builds(
+    checkout: Path, environ: dict[str, str], tmp_path: Path
+) -> None:
+    done = subprocess.run(
+        [checkout / "pants", "--version"], cwd=tmp_path, env=environ, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"[pants] error: neither {tmp_path} nor a directory above it has a pants.toml, the file at "
+        "the root of what Pants builds.\n"
+    )
+
+
 def test_a_python_that_will_not_do(
     run: Callable[..., subprocess.CompletedProcess[str]],
 ) -> None:
