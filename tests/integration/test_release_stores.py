@@ -14,6 +14,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import bootstrap
@@ -135,9 +136,10 @@ class Held(socketserver.BaseRequestHandler):
                 time.sleep(0.05)
 
     def answer(self, behind: socket.socket) -> None:
-        """Pass on what the server answers."""
-        while data := behind.recv(1 << 16):
-            self.request.sendall(data)
+        """Pass on what the server answers, as long as both are there."""
+        with suppress(OSError):
+            while data := behind.recv(1 << 16):
+                self.request.sendall(data)
 
 
 def keys(server: Mapping[str, str]) -> list[str]:
