@@ -2,7 +2,7 @@
 """Show that workers of a cluster build the same bytes as this machine: the examples, all of them.
 
     build-support/worker_root.py
-    build-support/prove_remote.py
+    build-support/prove_remote.py [TARGET ...]
 
 Two copies of the examples in directories of their own. One is built here, with this machine's
 caches; the other with empty caches by a real server of the Remote Execution API, buildbox's, whose
@@ -14,6 +14,7 @@ are equal. Takes a quarter of an hour on two cores.
 from __future__ import annotations
 
 import argparse
+import filecmp
 import os
 import shutil
 import subprocess
@@ -22,7 +23,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from prove_cache import ROOT, same_files
+from prove_cache import ROOT
 from worker_root import default_root
 from worker_server import WorkerServer, settings
 
@@ -36,17 +37,31 @@ def copy(root: Path, server: WorkerServer | None) -> None:
     )
 
 
-def package(root: Path, *options: str) -> str:
-    """Build everything; returns what was printed."""
+def package(root: Path, targets: list[str], *options: str) -> None:
+    """Build targets, and print what the summary says."""
     environment = {n: v for n, v in os.environ.items() if not n.startswith("PANTS_")}
-    command = [str(ROOT / "pants"), "--no-dynamic-ui", "--no-pantsd", *options, "package", "::"]
+    command = [str(ROOT / "pants"), "--no-dynamic-ui", "--no-pantsd", *options, "package", *targets]
     done = subprocess.run(
         command, cwd=root, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
     )
     if done.returncode != 0:
         sys.exit(done.stderr)
-    print(f"{root.name}: {done.stderr.rstrip().splitlines()[-1]}", flush=True)
-    return done.stderr
+    summary = next(
+        line for line in done.stderr.splitlines() if " built, " in line and "outputs" in line
+    )
+    print(f"{root.name}: {summary}", flush=True)
+
+
+def compared(here: Path, there: Path) -> bool:
+    """Whether two trees are the same; prints how many of their files are, and which are not."""
+    trees = [{p.relative_to(t) for p in t.rglob("*") if p.is_file()} for t in (here, there)]
+    both = sorted(map(str, trees[0] & trees[1]))
+    other = filecmp.cmpfiles(here, there, both, shallow=False)[1]
+    other += sorted(map(str, trees[0] ^ trees[1]))
+    for name in other:
+        print(f"not equal: {name}")
+    print(f"{len(trees[0] | trees[1]) - len(other)} of {len(trees[0] | trees[1])} files are equal")
+    return not other
 
 
 def began_here(sandboxes: Path) -> Counter[str]:
@@ -58,9 +73,11 @@ def began_here(sandboxes: Path) -> Counter[str]:
 
 def main() -> int:
     """Build twice and compare."""
-    argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    ).parse_args()
+    )
+    parser.add_argument("targets", metavar="TARGET", nargs="*", help="default: all of them")
+    targets = parser.parse_args().targets or ["::"]
     if not default_root().exists():
         sys.exit("there is no root of a worker: run build-support/worker_root.py first.")
     with tempfile.TemporaryDirectory(prefix="multiarch-remote-") as name:
@@ -71,18 +88,18 @@ def main() -> int:
         try:
             copy(here, None)
             copy(there, server)
-            package(here)
+            package(here, targets)
             package(
                 there,
+                targets,
                 *(f"--local-store-dir={work}/store", f"--named-caches-dir={work}/named"),
                 *(f"--local-execution-root-dir={sandboxes}", "--keep-sandboxes=always"),
             )
-            same, files = same_files(here / "dist", there / "dist")
-            print(f"{same} of {files} files are equal")
+            same = compared(here / "dist", there / "dist")
             print(
                 f"the worker ran {server.executed()} processes; here: {dict(began_here(sandboxes))}"
             )
-            return 0 if same == files else 1
+            return 0 if same else 1
         finally:
             server.kill()
 

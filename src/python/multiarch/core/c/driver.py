@@ -40,11 +40,12 @@ done
 
 # zig builds its C library at the first link, which takes longer than all else, and names its own
 # path in the debug information of it. So it is made once, stripped, and given to each link.
+# `.zig` is a link here, and on a worker zig itself: its map comes after the sandbox's.
 _ZIG = """\
 zig=$(cd -P "$root/.zig" && pwd) || exit 1
 compile() {{
-    exec "$root/.zig/ziglang/zig" {driver} {flags} "-ffile-prefix-map=$zig=/zig" \\
-        "-ffile-prefix-map=$root=." {includes} "$@"
+    exec "$root/.zig/ziglang/zig" {driver} {flags} "-ffile-prefix-map=$root=." \\
+        "-ffile-prefix-map=$zig=/zig" {includes} "$@"
 }}
 for argument; do
     case $argument in
