@@ -65,15 +65,34 @@ def interpreter() -> bootstrap.Interpreter | None:
     return None
 
 
+def free_port() -> int:
+    """A port of the loopback device that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def wait_until_it_listens(
+    process: subprocess.Popen[bytes], port: int, log: Path, *, seconds: int
+) -> None:
+    """Wait for a server on loopback; raises RuntimeError with its log when it ends or is late."""
+    for _ in range(5 * seconds):
+        with socket.socket() as client:
+            if client.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        if process.poll() is not None:
+            break
+        time.sleep(0.2)
+    raise RuntimeError(f"a server does not listen:\n{log.read_text(errors='replace')}")
+
+
 class CacheServer:
     """A server on a folder and a free port, which can be killed, stopped and started again."""
 
     def __init__(self, folder: Path, python: bootstrap.Interpreter) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         made = bootstrap.environment("buildgrid", "BuildGrid", [REQUIREMENTS], python)
         self.program = made / "bin/bgd"
         self.address = f"grpc://127.0.0.1:{self.port}"
@@ -87,14 +106,7 @@ class CacheServer:
                 [self.program, "server", "start", self.folder / "server.yml"],
                 env=clean_environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
-        for _ in range(600):
-            with socket.socket() as client:
-                if client.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
-            if self.process.poll() is not None:
-                raise RuntimeError((self.folder / "log").read_text())
-            time.sleep(0.2)
-        raise RuntimeError("BuildGrid does not listen")
+        wait_until_it_listens(self.process, self.port, self.folder / "log", seconds=120)
 
     def kill(self) -> None:
         """End it at once."""

@@ -14,7 +14,6 @@ are equal. Takes a quarter of an hour on two cores.
 from __future__ import annotations
 
 import argparse
-import filecmp
 import os
 import shutil
 import subprocess
@@ -23,7 +22,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from prove_cache import ROOT
+from prove_cache import ROOT, same_files
 from worker_root import default_root
 from worker_server import WorkerServer, settings
 
@@ -50,18 +49,6 @@ def package(root: Path, targets: list[str], *options: str) -> None:
         line for line in done.stderr.splitlines() if " built, " in line and "outputs" in line
     )
     print(f"{root.name}: {summary}", flush=True)
-
-
-def compared(here: Path, there: Path) -> bool:
-    """Whether two trees are the same; prints how many of their files are, and which are not."""
-    trees = [{p.relative_to(t) for p in t.rglob("*") if p.is_file()} for t in (here, there)]
-    both = sorted(map(str, trees[0] & trees[1]))
-    other = filecmp.cmpfiles(here, there, both, shallow=False)[1]
-    other += sorted(map(str, trees[0] ^ trees[1]))
-    for name in other:
-        print(f"not equal: {name}")
-    print(f"{len(trees[0] | trees[1]) - len(other)} of {len(trees[0] | trees[1])} files are equal")
-    return not other
 
 
 def began_here(sandboxes: Path) -> Counter[str]:
@@ -95,7 +82,7 @@ def main() -> int:
                 *(f"--local-store-dir={work}/store", f"--named-caches-dir={work}/named"),
                 *(f"--local-execution-root-dir={sandboxes}", "--keep-sandboxes=always"),
             )
-            same = compared(here / "dist", there / "dist")
+            same = same_files(here / "dist", there / "dist")
             print(
                 f"the worker ran {server.executed()} processes; here: {dict(began_here(sandboxes))}"
             )

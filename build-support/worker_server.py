@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
-import time
 from pathlib import Path
 
 import worker_root
 import worker_runner
-from cache_server import clean_environment
+from cache_server import clean_environment, free_port, wait_until_it_listens
 
 _RUNNER = "/usr/bin/buildbox-run-output-paths"
 # Its own namespaces: what is mounted is gone with the process.
@@ -42,31 +40,22 @@ class WorkerServer:
         shutil.copy(worker_runner.__file__, f"{root}{_RUNNER}")
         os.chmod(f"{root}{_RUNNER}", 0o755)
         (folder / "cas").mkdir(parents=True)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self._port = free.getsockname()[1]
-        self.address = f"grpc://127.0.0.1:{self._port}"
+        port = free_port()
+        self.address = f"grpc://127.0.0.1:{port}"
         self.log = folder / "log"
         command = ["unshare", "--mount", "--pid", "--fork", "--kill-child"]
         if os.getuid() != 0:
             command += ["--user", "--map-root-user"]
         with open(self.log, "wb") as log:
             self._server = subprocess.Popen(
-                [*command, "sh", "-c", _START, root, folder / "cas", str(self._port), _RUNNER],
+                [*command, "sh", "-c", _START, root, folder / "cas", str(port), _RUNNER],
                 env=clean_environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
-        self._wait()
-
-    def _wait(self) -> None:
-        for _ in range(300):
-            with socket.socket() as client:
-                if client.connect_ex(("127.0.0.1", self._port)) == 0:
-                    return
-            if self._server.poll() is not None:
-                break
-            time.sleep(0.2)
-        self.kill()
-        raise RuntimeError(f"the worker does not start:\n{self.log.read_text(errors='replace')}")
+        try:
+            wait_until_it_listens(self._server, port, self.log, seconds=60)
+        except RuntimeError:
+            self.kill()
+            raise
 
     def executed(self) -> int:
         """How many actions the worker has executed."""

@@ -180,13 +180,13 @@ async def ask_host_compiler(request: HostCompilerRequest) -> HostCompiler:
 
 async def _gcc(options: COptions, platform: Platform, cxx: bool) -> tuple[dict[str, str], str]:
     compiler = await Get(HostCompiler, HostCompilerRequest(options.cc))
-    identity = compiler.version
     if not compiler.version:
         raise CError(
             f"there is no C compiler for `{platform}`: this machine has no `{options.cc}` in "
             f"{SHELL_PATH}. Install it (Debian: the package gcc-TRIPLE and libc6-dev-ARCH-cross), "
             "name another in [c-toolchain].gcc_programs, or use zig."
         )
+    identity = compiler.version
     if cxx:
         beside = await Get(HostCompiler, HostCompilerRequest(options.cxx))
         identity += beside.version

@@ -15,7 +15,7 @@ import fcntl
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 
 # What a byte of the file stands for.
@@ -28,33 +28,32 @@ _CGROUPS = "/sys/fs/cgroup"
 _PAUSE = 0.05
 
 
+def _limits(membership: Iterable[str], cgroups: str) -> Iterator[str]:
+    """The files that may limit the memory of a process in these cgroups, and in those above."""
+    for line in membership:
+        _, controllers, path = line.rstrip("\n").split(":", 2)
+        if not controllers:
+            root, name = cgroups, "memory.max"
+        elif "memory" in controllers.split(","):
+            root, name = f"{cgroups}/memory", "memory.limit_in_bytes"
+        else:
+            continue
+        path = path.rstrip("/")
+        while path:
+            yield f"{root}{path}/{name}"
+            path = path.rpartition("/")[0]
+        # A container may not see the path that its host gave it, but its own root.
+        yield f"{root}/{name}"
+
+
 def machine_memory(cgroups: str = _CGROUPS, membership: str = "/proc/self/cgroup") -> int:
     """The bytes that processes here may use: the machine's, or less where a cgroup says so."""
     found = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
-    try:
-        with open(membership, encoding="ascii") as file:
-            lines = [line.rstrip("\n").split(":", 2) for line in file]
-    except OSError:
-        lines = []
-    for _, controllers, path in lines:
-        if controllers and "memory" not in controllers.split(","):
-            continue
-        root, name = (
-            (f"{cgroups}/memory", "memory.limit_in_bytes")
-            if controllers
-            else (cgroups, "memory.max")
-        )
-        while True:
-            try:
-                with open(f"{root}{path}/{name}", encoding="ascii") as file:
-                    text = file.read().strip()
+    with suppress(OSError), open(membership, errors="surrogateescape") as cgroup:
+        for limit in _limits(cgroup, cgroups):
+            with suppress(OSError), open(limit, encoding="ascii") as file:
+                text = file.read().strip()
                 found += [int(text)] if text.isdigit() else []
-            except OSError:
-                # A container may not see the path that its host gave it, but its own root.
-                pass
-            if path in ("", "/"):
-                break
-            path = path.rpartition("/")[0]
     return min(found)
 
 

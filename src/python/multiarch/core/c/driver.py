@@ -63,21 +63,26 @@ while [ "$count" -gt 0 ]; do
     shift
     case $argument in
     {dropped}) ;;
-{entries}    *) set -- "$@" "$argument" ;;
+{replaced}    *) set -- "$@" "$argument" ;;
     esac
 done
 exec "$root/.zig/ziglang/zig" {driver} {flags} -nostdlib -rtlib=none $(cat "$root/.crt/flags") \\
     "$root/.crt/before"/* "$@" {libraries} "$root/.crt/after"/*
 """
-_ENTRY = """\
+_REPLACEMENT = """\
     {flag}) set -- "$@" {instead} ;;
 """
-# What of Windows' start-up code runs first, where a flag says so and `.crt/flags` says otherwise;
-# and the library of the race detector, which zig has by its other name alone.
-_ENTRIES = {
-    "-mwindows": "-mwindows -Wl,-e,WinMainCRTStartup",
-    "-municode": "-municode -Wl,-e,wmainCRTStartup",
-    "-lsynchronization": "-lapi-ms-win-core-synch-l1-2-0",
+# Flags of a link that zig does not take as they are, by system.
+_REPLACED: Mapping[str, Mapping[str, str]] = {
+    # For Go's race detector libSystem may lack the function. zig's has it.
+    "darwin": {"-Wl,-U,__dyld_get_dyld_header": ""},
+    # What of the start-up code runs first, where a flag says so and `.crt/flags` says otherwise;
+    # and the library of the race detector, which zig has by its other name alone.
+    "windows": {
+        "-mwindows": "-mwindows -Wl,-e,WinMainCRTStartup",
+        "-municode": "-municode -Wl,-e,wmainCRTStartup",
+        "-lsynchronization": "-lapi-ms-win-core-synch-l1-2-0",
+    },
 }
 _ZIG_AR = """\
 exec "$root/.zig/ziglang/zig" ar "$@"
@@ -148,10 +153,7 @@ def zig_driver(
     includes, libraries = _sysroot(options.sysroot, triple, platform)
     dropped = [f"-l{name}" for name in _PARTS[platform.os]]
     dropped += ["-pthread"] + ([] if pie else ["-pie"])
-    if platform.os == "darwin":
-        # For Go's race detector libSystem may lack the function. zig's has it; it has no such flag.
-        dropped.append("-Wl,-U,__dyld_get_dyld_header")
-    entries = _ENTRIES.items() if platform.os == "windows" else ()
+    replaced = _REPLACED.get(platform.os, {}).items()
     values = {
         "driver": "c++" if cxx else "cc",
         "flags": shlex.join((*target.flags, "-fno-sanitize=undefined")),
@@ -159,7 +161,7 @@ def zig_driver(
         # After the `-g` of Go's line: else zig makes a .pdb, whose hash the file holds.
         "libraries": libraries if platform.os == "linux" else f"{libraries} -s",
         "dropped": " | ".join(dropped),
-        "entries": "".join(_ENTRY.format(flag=flag, instead=instead) for flag, instead in entries),
+        "replaced": "".join(_REPLACEMENT.format(flag=f, instead=i) for f, i in replaced),
     }
     return _HEAD + _WORK_LAST + (_ZIG + _ZIG_LINK).format(**values)
 
