@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -108,12 +109,19 @@ version = "{self.go_version}"
 
 
 def started(result: subprocess.CompletedProcess[str]) -> list[str]:
-    """The processes that really ran, by their descriptions."""
-    return [
-        line.split("[INFO] Starting: ", 1)[1]
-        for line in result.stderr.splitlines()
-        if "[INFO] Starting: " in line
-    ]
+    """The processes that really ran, by their descriptions.
+
+    Those that Pants canceled are not among them: it begins what failed before again while it looks
+    whether its inputs are still the same, and anew what an edit that it hears of late changes.
+    """
+    ran = []
+    for line in result.stderr.splitlines():
+        if "[INFO] Starting: " in line:
+            ran.append(line.split("[INFO] Starting: ", 1)[1])
+        elif "[INFO] Canceled: " in line:
+            with contextlib.suppress(ValueError):
+                ran.remove(line.split("[INFO] Canceled: ", 1)[1])
+    return ran
 
 
 def go_program(version: str = GO_VERSION) -> Path:

@@ -231,7 +231,11 @@ def test_check_vets_test_files_and_says_of_other_files_what_it_says_of_the_progr
         repository.write("calc/vet_test.go", tested_module.VET_TEST + token),
         repository.write("calc/vet.go", tested_module.VET_PROGRAM + token),
     ]
-    run = repository.pants("check", "::", check=False)
+    try:
+        run = repository.pants("check", "::", check=False)
+    finally:
+        for file in written:
+            file.unlink()
     where = "is not clean for go vet on linux/amd64, linux/s390x:\n  "
     for heading, finding in (
         ("calc [example.test/tested/calc.test]", "calc/vet_test.go:6:16: (*testing.common).Logf"),
@@ -241,9 +245,7 @@ def test_check_vets_test_files_and_says_of_other_files_what_it_says_of_the_progr
         assert run.stderr.count(finding) == 1
     # A package that no test changes is vetted once, for the program and for the tests.
     vetted = [line for line in started(run) if line.startswith("Vet example.test/tested/")]
-    assert len(vetted) == len(set(vetted))
-    for file in written:
-        file.unlink()
+    assert len(vetted) == len(set(vetted)), run.stderr
 
 
 def test_a_platform_that_this_machine_lacks_is_left_out_or_an_error(
@@ -277,7 +279,11 @@ def test_coverage_per_platform_by_the_binaries_of_go(
     ]
     options = ("--keep-sandboxes=always", f"--local-execution-root-dir={tmp_path}")
     targets = (":calc", ":app-test", "covered:mirror")
-    run = repository.pants(*options, "test", "--use-coverage", "--force", *targets, check=False)
+    try:
+        run = repository.pants(*options, "test", "--use-coverage", "--force", *targets, check=False)
+    finally:
+        for file in written:
+            file.unlink()
     assert (
         "Coverage of Go packages, in percent of their statements:\n"
         "                             linux/amd64  linux/s390x  on any\n"
@@ -308,8 +314,6 @@ def test_coverage_per_platform_by_the_binaries_of_go(
             expected.add(sha256((tmp_path / "reference").read_bytes()).hexdigest())
     assert len(expected) == 6
     assert ran == expected
-    for file in written:
-        file.unlink()
 
 
 def test_tests_with_c_run_on_each_platform(tmp_path: Path) -> None:
