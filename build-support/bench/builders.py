@@ -51,7 +51,7 @@ class GoLoop:
         envs = [self.space.env(p, self.cache) for p in self.space.platforms]
         if self.together:
             return run_together(commands, self.space.root, envs)
-        cost = Cost(0, 0, 0)
+        cost = Cost(0, 0, 0, executed=0)
         for command, env in zip(commands, envs):
             cost += run(command, self.space.root, env)
         return cost
@@ -66,7 +66,7 @@ class GoLoop:
         self.cache.mkdir()
         unpack = ["tar", "-xf", str(archive), "-C", str(self.cache)]
         cost = run(unpack, self.space.root, os.environ)
-        return cost + Cost(0, 0, 0, archive.stat().st_size) + self.build(stamp)
+        return cost + Cost(0, 0, 0, archive.stat().st_size, 0) + self.build(stamp)
 
 
 @dataclass

@@ -16,29 +16,33 @@ WIDTH, LABEL, BAR, GAP = 860, 240, 14, 22
 
 def median(costs: Sequence[Cost]) -> Cost:
     """Each number's own median."""
+    executed = [c.executed for c in costs if c.executed is not None]
     return Cost(
         statistics.median(c.wall for c in costs),
         statistics.median(c.cpu for c in costs),
         max(c.peak for c in costs),
         max(c.moved for c in costs),
+        int(statistics.median(executed)) if len(executed) == len(costs) else None,
     )
 
 
 def table(results: Results, ours: str) -> str:
     """One row for each case and builder; a ratio above 1 says that ours is faster."""
     lines = [
-        "| case | builder | seconds | CPU-seconds | memory, MB | moved, MB | time / ours |",
-        "|---|---|--:|--:|--:|--:|--:|",
+        "| case | builder | seconds | CPU-seconds | memory, MB | programs run | moved, MB "
+        "| time / ours |",
+        "|---|---|--:|--:|--:|--:|--:|--:|",
     ]
     for case, builders in results.items():
         own = median(builders[ours]).wall
         for name, costs in builders.items():
             cost = median(costs)
             moved = f"{cost.moved / 1e6:.0f}" if cost.moved > 1e6 else ""
+            executed = "" if cost.executed is None else cost.executed
             ratio = "" if name == ours else f"{cost.wall / own:.2f} x"
             lines.append(
                 f"| {case} | {name} | {cost.wall:.2f} | {cost.cpu:.1f} | {cost.peak / 1e6:.0f} "
-                f"| {moved} | {ratio} |"
+                f"| {executed} | {moved} | {ratio} |"
             )
     return "\n".join(lines) + "\n"
 

@@ -9,9 +9,9 @@ builder: a shell loop of `go build`, the same with all platforms at once as Kube
 it, GoReleaser where `--goreleaser` names the program, and Pants. Each has a build cache of its own,
 its toolchain and std before the first case, and Pants a warm daemon. In each case the sources
 change and then each builder builds; the same stamp is linked in. A row says the median of the
-rounds: time, CPU with the daemon's and its children's, memory of the largest process, and the time
-against Pants' (above 1, Pants is faster). After each case all files are compared with the loop's,
-byte for byte.
+rounds: time, CPU with the daemon's and its children's, memory of the largest process, how many
+programs were executed on this machine (only root is told), and the time against Pants' (above 1,
+Pants is faster). After each case all files are compared with the loop's, byte for byte.
 
 `fresh machine` empties Pants' caches and stops its daemon, with a real Remote Execution cache on
 the loopback device that is full; the loop's build cache is unpacked from an uncompressed archive on
