@@ -96,7 +96,7 @@ class Runs:
         """Execute one RUN the way the sandbox does, perhaps as another user."""
         value = {
             "image": "image.tar", "run": "run.json", "host": str(self.host),
-            "engine": self.engine, "output": "layer.tar",
+            "engines": [self.engine], "output": "layer.tar",
         }  # fmt: skip
         (folder / "request.json").write_text(json.dumps(value))
         python, switch = sys.executable, []

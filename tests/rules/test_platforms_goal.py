@@ -12,6 +12,7 @@ from multiarch.core.platforms import Platform
 from multiarch.tools.engines import host as host_module
 from multiarch.tools.engines.host import Host
 from pants.core import register as core
+from pants.engine.internals.scheduler import ExecutionError
 from pants.testutil.rule_runner import RuleRunner
 
 BARE = Host({"PATH": "/nonexistent"}, {}, timeout=0, network=False)
@@ -29,9 +30,9 @@ def test_a_bare_machine_has_no_emulator_and_no_engine() -> None:
     assert runs == "no"
     assert "no qemu-s390x-static or qemu-s390x in PATH" in missing
     assert "apt-get install qemu-user-static" in missing
-    engine, without = what_executes(BARE)
+    engine, without = what_executes(BARE, ["docker", "buildah"])
     assert engine == "no"
-    assert without.startswith("for RUN: ")
+    assert without.startswith("for RUN: no Docker: ")
     assert "buildah" in without
 
 
@@ -53,7 +54,10 @@ def test_a_registered_emulator(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_docker_engine_is_named_but_not_asked() -> None:
     host = Host({"PATH": "/nonexistent", "DOCKER_HOST": "unix:///x"}, {}, timeout=0, network=False)
-    assert what_executes(host) == ("docker, if it answers", "")
+    assert what_executes(host, ["buildah", "docker"]) == ("docker, if it answers", "")
+    engine, without = what_executes(host, ["buildah"])
+    assert engine == "no"
+    assert "Docker" not in without
 
 
 def test_the_goal_reports_levels_and_targets() -> None:
@@ -124,3 +128,16 @@ def test_the_goal_says_what_a_bare_machine_lacks() -> None:
     own = rows[str(BARE.platform)]
     assert (own["runs"], own["engine"]) == ("natively", "no")
     assert "apt-get install buildah" in own["missing"]
+
+
+@pytest.mark.parametrize("order", ["[]", "['docker', 'buildah', 'docker']", "['podman']"])
+def test_an_order_of_engines_that_cannot_be_is_an_error(order: str) -> None:
+    runner = RuleRunner(
+        rules=[*core.rules(), *register.rules()],
+        target_types=[*core.target_types(), *register.target_types()],
+    )
+    runner.write_files({"BUILD": 'go_module(name="mod")\n', "go.mod": "module a.test\n"})
+    with pytest.raises(ExecutionError) as failed:
+        runner.run_goal_rule(Platforms, global_args=[f"--multiarch-engine-order={order}"])
+    assert "the option `[multiarch-engine].order` is [" in str(failed.value)
+    assert "name one engine or both, each once: `buildah`, `docker`." in str(failed.value)

@@ -1,6 +1,6 @@
 """Runs the commands of an image's tests in containers of the finished image, under QEMU if need be.
 
-Request: `{"image", "commands", "platform", "host", "engine", "timeout", "results"}`: the image's
+Request: `{"image", "commands", "platform", "host", "engines", "timeout", "results"}`: the image's
 tar; the commands, as `multiarch.tools.image_test` wrote them; what the host has, which is no part
 of any key; "auto" or an engine's name; the seconds that each command may take. `results` becomes a
 list as that tool writes it. Each test has a new container, with the image's user, variables and
@@ -55,7 +55,7 @@ def main(request: Mapping[str, Any]) -> None:
     image = Path(request["image"]).absolute()
     try:
         results = with_first(
-            request["engine"],
+            request["engines"],
             host,
             "commands of an image",
             lambda engine: _WITH[engine](host, work, image, platform, commands, timeout),

@@ -1,6 +1,6 @@
 """Executes one RUN by an engine, and keeps the layer that it made.
 
-Request: `{"image", "run", "host", "engine", "output"}`: the image so far and `run.json`, both as
+Request: `{"image", "run", "host", "engines", "output"}`: the image so far and `run.json`, both as
 `multiarch.tools.assemble` wrote them; a JSON file with what the host has, which is no part of any
 key; "auto" or an engine's name. `output` becomes the engine's layer, not compressed and not yet
 normal. Exit code 3 says that an engine or an emulator is missing.
@@ -41,7 +41,7 @@ def main(request: Mapping[str, Any]) -> None:
     work = Path(tempfile.mkdtemp(dir=".", prefix="engine-")).absolute()
     try:
         with_first(
-            request["engine"],
+            request["engines"],
             host,
             "RUN",
             lambda engine: _WITH[engine](host, work, image, step),

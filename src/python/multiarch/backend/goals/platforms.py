@@ -22,6 +22,7 @@ from multiarch.backend.image.target_types import ImagePlatformField
 from multiarch.backend.platforms import PlatformMatrix
 from multiarch.backend.sandbox import SHELL_PATH
 from multiarch.backend.subsystems.c_toolchain import CToolchainSubsystem
+from multiarch.backend.subsystems.multiarch_engine import MultiarchEngineSubsystem
 from multiarch.core.c.gcc import gcc_program
 from multiarch.core.c.options import CError, parse_libc
 from multiarch.core.c.zig import zig_target
@@ -30,7 +31,7 @@ from multiarch.core.go_ports import PORTS
 from multiarch.core.platform_report import PlatformRow, as_data, as_html, as_json, as_text
 from multiarch.core.platforms import Platform, host_platform
 from multiarch.core.support import Support
-from multiarch.tools.engines import buildah
+from multiarch.tools.engines import buildah, docker_engine
 from multiarch.tools.engines.host import EngineMissing, Host, emulator
 
 
@@ -77,14 +78,20 @@ def how_run(host: Host, platform: Platform) -> tuple[str, str]:
     return (found.rpartition("/")[2] if found else "by binfmt_misc"), ""
 
 
-def what_executes(host: Host) -> tuple[str, str]:
-    """The engine for RUN, and what to do where there is none; a Docker engine is not called."""
-    problem = buildah.missing(host)
-    if problem is None:
-        return buildah.NAME, ""
-    if host.environment.get("DOCKER_HOST") or host.which("docker"):
-        return "docker, if it answers", ""
-    return "no", f"for RUN: {problem}"
+def what_executes(host: Host, engines: Sequence[str]) -> tuple[str, str]:
+    """The first engine for RUN, and what to do where there is none; Docker is not called."""
+    problems = []
+    for engine in engines:
+        if engine == docker_engine.NAME:
+            if host.environment.get("DOCKER_HOST") or host.which("docker"):
+                return "docker, if it answers", ""
+            problems.append("no Docker: neither DOCKER_HOST is set nor `docker` in PATH")
+        else:
+            problem = buildah.missing(host)
+            if problem is None:
+                return buildah.NAME, ""
+            problems.append(problem)
+    return "no", f"for RUN: {'; '.join(problems)}"
 
 
 def what_compiles(platform: Platform, toolchain: CToolchainSubsystem) -> tuple[str, str]:
@@ -150,6 +157,7 @@ async def show_platforms(
     targets: AllTargets,
     matrix: PlatformMatrix,
     c_toolchain: CToolchainSubsystem,
+    engines: MultiarchEngineSubsystem,
 ) -> Platforms:
     environment = await Get(EnvironmentVars, EnvironmentVarsRequest(("PATH", "DOCKER_HOST")))
     host = Host(environment, {}, timeout=0, network=False)
@@ -162,7 +170,7 @@ async def show_platforms(
     names = dict.fromkeys((*matrix.default_platforms, *(f"@{name}" for name, _ in matrix.sets)))
     # One by one: a default platform may be in a set as well.
     configured = {p for n in names for p in matrix.expand((n,), (), where="[multiarch]")}
-    engine = what_executes(host)
+    engine = what_executes(host, engines.tried())
     rows = [
         platform_row(
             p,

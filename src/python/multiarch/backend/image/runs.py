@@ -158,7 +158,7 @@ async def execute_run(request: ExecuteRunRequest, options: MultiarchEngineSubsys
         "image": "image.tar",
         "run": "run.json",
         "host": ".engine/host.json",
-        "engine": options.engine.value,
+        "engines": options.tried(),
         "output": "layer.tar",
     }
     tool = ToolProcess(

@@ -197,7 +197,7 @@ async def run_commands(request: CommandsRequest, options: MultiarchEngineSubsyst
         "commands": "commands.json",
         "platform": request.platform,
         "host": ".engine/host.json",
-        "engine": options.engine.value,
+        "engines": options.tried(),
         "timeout": request.timeout,
         "results": "results.json",
     }

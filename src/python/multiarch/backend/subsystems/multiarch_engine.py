@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import Enum
 
-from pants.option.option_types import BoolOption, DictOption, EnumOption, IntOption
+from pants.option.option_types import (
+    BoolOption,
+    DictOption,
+    EnumOption,
+    IntOption,
+    StrListOption,
+)
 from pants.option.subsystem import Subsystem
 from pants.util.strutil import help_text, softwrap
+
+from multiarch.core.errors import MultiarchError
 
 
 class Engine(Enum):
@@ -46,7 +54,16 @@ class MultiarchEngineSubsystem(Subsystem):
             """
             The engine that executes RUN and the commands of `image_test`: `buildah` (no daemon,
             also without root), `docker` (the engine that DOCKER_HOST names), or `auto`: the first
-            of them that can do it on this machine.
+            of `order` that can do it on this machine.
+            """
+        ),
+    )
+    order = StrListOption(
+        default=[Engine.BUILDAH.value, Engine.DOCKER.value],
+        help=softwrap(
+            """
+            The engines that `engine = "auto"` tries, in this order, say `["docker", "buildah"]`.
+            One that is not in it is not used.
             """
         ),
     )
@@ -79,6 +96,19 @@ class MultiarchEngineSubsystem(Subsystem):
             """
         ),
     )
+
+    def tried(self) -> list[str]:
+        """The engines that may execute something, the first that can is used; MultiarchError."""
+        if self.engine != Engine.AUTO:
+            return [self.engine.value]
+        known = {Engine.BUILDAH.value, Engine.DOCKER.value}
+        names = list(self.order)
+        if not names or len(known.intersection(names)) != len(names):
+            raise MultiarchError(
+                f"the option `[multiarch-engine].order` is {names}: name one engine or both, each "
+                "once: `buildah`, `docker`."
+            )
+        return names
 
     def is_error(self, environment: Mapping[str, str]) -> bool:
         """Whether a missing engine fails the run."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Callable, TypeVar
 
 from multiarch.core.errors import bullets
@@ -11,15 +12,15 @@ from multiarch.tools.engines.host import EngineMissing, Host
 _T = TypeVar("_T")
 
 
-def with_first(name: str, host: Host, what: str, use: Callable[[str], _T]) -> _T:
-    """What `use` returns of the first engine that can do `what`; `name` is "auto" or an engine's.
+def with_first(names: Sequence[str], host: Host, what: str, use: Callable[[str], _T]) -> _T:
+    """What `use` returns of the first engine of `names` that can do `what`.
 
     That an engine lacks something, say namespaces or an emulator, may show only when it is used:
     the next one is tried then. Raises EngineMissing that says what is wrong with each.
     """
     engines = {buildah.NAME: buildah.missing, docker_engine.NAME: docker_engine.missing}
     problems = []
-    for engine in engines if name == "auto" else (name,):
+    for engine in names:
         problem = engines[engine](host)
         if problem is None:
             try:
