@@ -6,12 +6,15 @@
 DIR is a Go module whose third-party packages are vendored; it is copied, never changed. Without it
 a module of the given size is generated. Every main package is built for every platform by each
 builder: a shell loop of `go build`, the same with all platforms at once as Kubernetes' scripts do
-it, GoReleaser where `--goreleaser` names the program, and Pants. Each has a build cache of its own,
-its toolchain and std before the first case, and Pants a warm daemon. In each case the sources
-change and then each builder builds; the same stamp is linked in. A row says the median of the
-rounds: time, CPU with the daemon's and its children's, memory of the largest process, how many
-programs were executed on this machine (only root is told), and the time against Pants' (above 1,
-Pants is faster). After each case all files are compared with the loop's, byte for byte.
+it, GoReleaser where `--goreleaser` names the program, and Pants. With `--ko`, ko and Pants build
+images of the programs on nothing, and lists of them, and are compared with each other instead.
+
+Each builder has a build cache of its own, its toolchain and std before the first case, and Pants a
+warm daemon. In each case the sources change and then each builder builds; the same stamp is linked
+in. A row says the median of the rounds: time, CPU with the daemon's and its children's, memory of
+the largest process, how many programs were executed on this machine (only root is told), and the
+time against Pants' (above 1, Pants is faster). After each case all programs are compared with the
+first builder's, byte for byte.
 
 `fresh machine` empties Pants' caches and stops its daemon, with a real Remote Execution cache on
 the loopback device that is full; the loop's build cache is unpacked from an uncompressed archive on
@@ -30,7 +33,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,6 +43,7 @@ sys.path[:0] = [str(ROOT / "build-support"), str(ROOT / "build-support/launcher"
 from builders import Builder, GoLoop, GoReleaser, Pants
 from cache_server import CacheServer, interpreter
 from generated import Size, write_module
+from ko import Ko, base_server
 from measure import Cost
 from report import bars, median, table
 from workspace import BODY, Workspace
@@ -122,6 +126,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--packages", type=int, default=200, help="of a generated module")
     parser.add_argument("--platforms", default=PLATFORMS, help=f"default: {PLATFORMS}")
     parser.add_argument("--goreleaser", help="a `goreleaser` program")
+    parser.add_argument("--ko", help="a `ko` program: compare images with it")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of a case; default: 3")
     parser.add_argument("--name", help="write docs/benchmarks/NAME.md and .svg")
     parser.add_argument("--title", default="", help="a sentence on what was built")
@@ -136,7 +141,7 @@ def main() -> int:
         work = Path(name)
         space = Workspace(
             work / "module", options.go, tuple(options.platforms.split(",")),
-            ROOT / "src/python", work / "list-cache",
+            ROOT / "src/python", work / "list-cache", images=bool(options.ko),
         )  # fmt: skip
         module = options.module and options.module.resolve()
         if module is None:
@@ -144,7 +149,8 @@ def main() -> int:
         space.fill(module or space.root)
         results = measured(space, work, options)
     head = (
-        f"{options.title or options.name or 'bench'}: {len(space.mains)} programs for "
+        f"{options.title or options.name or 'bench'}: {len(space.mains)} "
+        f"{'images and their lists' if options.ko else 'programs'} for "
         f"{len(space.platforms)} platforms ({', '.join(space.platforms)}); Go "
         f"{subprocess.check_output([options.go, 'env', 'GOVERSION'], text=True).strip()[2:]}, "
         f"{os.cpu_count()} cores; medians of {options.rounds}."
@@ -159,44 +165,64 @@ def main() -> int:
     return 0
 
 
-def measured(
+@contextlib.contextmanager
+def builders_of(
     space: Workspace, work: Path, options: argparse.Namespace
-) -> dict[str, dict[str, list[Cost]]]:
-    """Run the cases; prints each as it is done."""
+) -> Iterator[list[Builder]]:
+    """What is compared, Pants last; each has its outputs and its cache below `work`."""
+    pants = Pants(space, work)
+    if options.ko:
+        with base_server(space.platforms) as base:
+            ko = Ko(space, options.ko, work / "ko", work / "ko-cache", base)
+            ko.configure()
+            yield [ko, pants]
+        return
     loop = GoLoop(space, work / "loop", work / "loop-cache")
-    parallel = GoLoop(
+    together = GoLoop(
         space, work / "parallel", work / "parallel-cache", "go build, platforms at once", True
     )
-    pants = Pants(space, work)
-    builders: list[Builder] = [loop, parallel]
+    builders: list[Builder] = [loop, together]
     if options.goreleaser:
         releaser = GoReleaser(space, options.goreleaser, work / "releaser", work / "releaser-cache")
         releaser.configure()
         builders.append(releaser)
-    builders.append(pants)
-    space.append(space.deep_file(), BODY)
-    for builder in builders:
-        print(f"priming: {builder.name}", flush=True)
-        builder.build("v0")
+    yield [*builders, pants]
+
+
+def measured(
+    space: Workspace, work: Path, options: argparse.Namespace
+) -> dict[str, dict[str, list[Cost]]]:
+    """Run the cases; prints each as it is done."""
     results: dict[str, dict[str, list[Cost]]] = {}
-    number = 0
-    for case, change in cases(space).items():
-        results[case] = {builder.name: [] for builder in builders}
-        for _ in range(options.rounds):
-            number += 1
-            change(number)
-            stamp = f"v{number}" if case == "new stamp" else "v0"
-            for builder in builders:
-                results[case][builder.name].append(builder.build(stamp))
-        said = ", ".join(f"{b} {median(c).wall:.2f} s" for b, c in results[case].items())
-        print(f"{case}: {said}; {compared(builders, space)}", flush=True)
-    if not options.no_fresh:
-        results[FRESH] = measure_fresh(loop, pants, work, "v0")
-        said = ", ".join(f"{b} {median(c).wall:.2f} s" for b, c in results[FRESH].items())
-        print(f"{FRESH}: {said}; {compared([loop, pants], space)}", flush=True)
-    pants.forget()
+    space.append(space.deep_file(), BODY)
+    with builders_of(space, work, options) as builders:
+        for builder in builders:
+            print(f"priming: {builder.name}", flush=True)
+            builder.build("v0")
+        number = 0
+        for case, change in cases(space).items():
+            results[case] = {builder.name: [] for builder in builders}
+            for _ in range(options.rounds):
+                number += 1
+                change(number)
+                stamp = f"v{number}" if case == "new stamp" else "v0"
+                for builder in builders:
+                    results[case][builder.name].append(builder.build(stamp))
+            say(case, results[case], compared(builders, space))
+        loop, pants = builders[0], builders[-1]
+        assert isinstance(pants, Pants)
+        if isinstance(loop, GoLoop) and not options.no_fresh:
+            results[FRESH] = measure_fresh(loop, pants, work, "v0")
+            say(FRESH, results[FRESH], compared([loop, pants], space))
+        pants.forget()
     shutil.rmtree(work / "shared", ignore_errors=True)
     return results
+
+
+def say(case: str, costs: Mapping[str, Sequence[Cost]], same: str) -> None:
+    """Print one case."""
+    said = ", ".join(f"{builder} {median(found).wall:.2f} s" for builder, found in costs.items())
+    print(f"{case}: {said}; {same}", flush=True)
 
 
 if __name__ == "__main__":

@@ -32,6 +32,13 @@ TARGET = """go_cross_binary(
 )"""
 
 
+IMAGE = """multiarch_image(
+    name="{name}-image", binaries=[":{name}"],
+    instructions=["FROM scratch", "COPY bin/{name} /ko-app/", 'ENTRYPOINT ["/ko-app/{name}"]'],
+)
+manifest_list(name="{name}-list", images=[":{name}-image"])"""
+
+
 @dataclass(frozen=True)
 class Workspace:
     """A copy of a vendored module, its programs and the platforms they are built for."""
@@ -42,6 +49,7 @@ class Workspace:
     plugin: Path
     cache: Path
     mains: list[str] = field(default_factory=list)
+    images: bool = False
 
     def fill(self, module: Path) -> None:
         """Copy the module and write its targets: each main package that every platform has."""
@@ -69,7 +77,8 @@ class Workspace:
         (self.root / "pants.toml").write_text(
             SETTINGS.format(plugin=self.plugin, version=version, matrix=matrix)
         )
-        targets = [TARGET.format(name=Path(m).name, main=m) for m in self.mains]
+        templates = [TARGET, IMAGE] if self.images else [TARGET]
+        targets = [t.format(name=Path(m).name, main=m) for t in templates for m in self.mains]
         (self.root / "BUILD").write_text("\n".join(['go_module(name="mod")', *targets, ""]))
 
     def env(self, platform: str, cache: Path | None = None) -> dict[str, str]:
