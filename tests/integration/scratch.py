@@ -157,13 +157,16 @@ def pip() -> list[str]:
 
 
 def go_environment(platform: Platform, cache: Path, **more: str) -> dict[str, str]:
-    """The environment of a plain `go build` for one platform."""
+    """The environment of a plain `go build` for one platform; `cache` is for its modules.
+
+    All share one build cache, which Go keys by content: std is compiled once for each platform.
+    """
     clean = {n: v for n, v in environment().items() if not n.startswith(("GO", "CGO"))}
     hermetic = {"CGO_ENABLED": "0", "GOENV": "off", "GOFLAGS": "", "GOTOOLCHAIN": "local"}
     return {
         **clean,
         **hermetic,
-        "GOCACHE": str(cache / "build"),
+        "GOCACHE": str(bootstrap.cache_root(os.environ) / "reference-go/builds"),
         "GOMODCACHE": str(cache / "mod"),
         "GOPROXY": "off",
         "GOSUMDB": "off",

@@ -96,7 +96,8 @@ class Runs:
         """Execute one RUN the way the sandbox does, perhaps as another user."""
         value = {
             "image": "image.tar", "run": "run.json", "host": str(self.host),
-            "engines": [self.engine], "output": "layer.tar",
+            "engines": ENGINES if self.engine == "auto" else [self.engine],
+            "output": "layer.tar",
         }  # fmt: skip
         (folder / "request.json").write_text(json.dumps(value))
         python, switch = sys.executable, []
