@@ -29,10 +29,17 @@ BUILD = 'go_module(name="mod")\ngo_cross_binary(name="one", main="cmd/one")\n'
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[CacheServer, Repository]]:
-    """A server, and machine A, which has built."""
+    """A server, and machine A, which has built.
+
+    A built other sources before; what its caches then held is in `before`.
+    """
     server = serve(tmp_path_factory.mktemp("cache"))
     first = other(tmp_path_factory.mktemp("a"), server.address, str(uuid.uuid4()))
     try:
+        first.pants("package", "::")
+        assert first.store
+        shutil.copytree(first.store, first.store.with_name("before"))
+        first.write("deep/deep.go", DEEP.format(uuid.uuid4()))
         first.pants("package", "::")
         first.stop()
         yield server, first
@@ -57,6 +64,14 @@ def second(folder: Path, server: CacheServer, first: Repository) -> Repository:
     found = other(folder, server.address, "")
     shutil.copy(first.root / "deep/deep.go", found.root / "deep/deep.go")
     return found
+
+
+def with_std(machine: Repository, first: Repository) -> Repository:
+    """A machine that has built other sources: only what differs is asked of the cache, or made."""
+    assert first.store
+    assert machine.store
+    shutil.copytree(first.store.with_name("before"), machine.store)
+    return machine
 
 
 def test_other_bytes_are_not_used(filled: tuple[CacheServer, Repository], tmp_path: Path) -> None:
@@ -91,7 +106,7 @@ def test_blobs_that_are_evicted_are_made_again(
     server, first = filled
     whole = tmp_path / "whole"
     shutil.copytree(server.folder / "cas", whole)
-    machine = second(tmp_path / "b", server, first)
+    machine = with_std(second(tmp_path / "b", server, first), first)
     try:
         machine.pants("package", "::")
         # Every result is known here; few of their blobs were fetched.
@@ -115,7 +130,7 @@ def test_a_server_that_goes_away_in_the_middle(
     filled: tuple[CacheServer, Repository], tmp_path: Path, fault: signal.Signals
 ) -> None:
     server, first = filled
-    machine = second(tmp_path / "b", server, first)
+    machine = with_std(second(tmp_path / "b", server, first), first)
     # The machine is not to wait long for each of its many questions.
     settings = machine.root / "pants.toml"
     text = settings.read_text().replace("timeout_millis = 20000", "timeout_millis = 2000")

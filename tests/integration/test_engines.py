@@ -143,8 +143,16 @@ def ordinary_user() -> str:
     return name
 
 
-@pytest.mark.parametrize("platform", PLATFORMS)
-@pytest.mark.parametrize("text", [STEPS, EXAMPLE.read_text()], ids=["all-changes", "example"])
+@pytest.mark.parametrize(
+    ("text", "platform"),
+    [
+        *(pytest.param(EXAMPLE.read_text(), p, id=f"example-{p}") for p in PLATFORMS),
+        *(
+            pytest.param(STEPS, f"linux/{arch}", id=f"all-changes-{arch}")
+            for arch in ("amd64", "arm/v7", "s390x")
+        ),
+    ],
+)
 def test_every_engine_makes_the_same_image(work: Path, text: str, platform: str) -> None:
     """By buildah as root, by buildah as an ordinary user, and by Docker."""
     require("buildah")

@@ -37,7 +37,7 @@ PLATFORMS = tuple(
 
 # These have a std of their own, which costs half a CPU-minute a platform.
 OWN_STD = ("pgo-hot", "flags-all")
-FEW = ("linux/amd64", "linux/arm/v6", "windows/amd64")
+FEW = ("linux/amd64", "linux/arm/v6")
 
 
 def platforms_of(name: str) -> tuple[Platform, ...]:
