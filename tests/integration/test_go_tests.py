@@ -279,11 +279,7 @@ def test_coverage_per_platform_by_the_binaries_of_go(
     ]
     options = ("--keep-sandboxes=always", f"--local-execution-root-dir={tmp_path}")
     targets = (":calc", ":app-test", "covered:mirror")
-    try:
-        run = repository.pants(*options, "test", "--use-coverage", "--force", *targets, check=False)
-    finally:
-        for file in written:
-            file.unlink()
+    run = repository.pants(*options, "test", "--use-coverage", "--force", *targets, check=False)
     assert (
         "Coverage of Go packages, in percent of their statements:\n"
         "                             linux/amd64  linux/s390x  on any\n"
@@ -314,6 +310,8 @@ def test_coverage_per_platform_by_the_binaries_of_go(
             expected.add(sha256((tmp_path / "reference").read_bytes()).hexdigest())
     assert len(expected) == 6
     assert ran == expected
+    for file in written:
+        file.unlink()
 
 
 def test_tests_with_c_run_on_each_platform(tmp_path: Path) -> None:
