@@ -271,6 +271,8 @@ class Clone:
             '[go-toolchain]\nsource = "package-index"\n\n'
             f"[multiarch]\ndefault_platforms = {[platform for platform, _, _ in MATRIX]!r}\n",
         )
+        # A clone of a bare repository may have no such folder.
+        (self.root / ".git/info").mkdir(exist_ok=True)
         with (self.root / ".git/info/exclude").open("a") as exclude:
             exclude.write("/.pants.d/\n/.pids/\n/dist/\n")
         self.git("add", "-A", "-f", "--", "BUILD", "pants.toml", *self._added())
