@@ -100,11 +100,7 @@ class GoReleaser:
         self.outputs.with_suffix(".yaml").write_text(json.dumps(settings, indent=1))
 
     def build(self, stamp: str) -> Cost:
-        env = self.space.env("linux/amd64", self.cache)
-        for name in ("GOOS", "GOARCH"):
-            del env[name]
-        env["STAMP"] = stamp
-        env["PATH"] = f"{Path(self.space.go).parent}:{env['PATH']}"
+        env = self.space.stamped_env(self.cache, stamp)
         config = str(self.outputs.with_suffix(".yaml"))
         return run(
             [self.program, "build", "--snapshot", "--clean", "-f", config, "--skip=validate"],

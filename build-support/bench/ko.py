@@ -107,14 +107,11 @@ class Ko:
         self.outputs.with_suffix(".yaml").write_text(json.dumps(settings))
 
     def build(self, stamp: str) -> Cost:
-        env = self.space.env("linux/amd64", self.cache)
-        for name in ("GOOS", "GOARCH"):
-            del env[name]
-        env.update(
-            STAMP=stamp, PATH=f"{Path(self.space.go).parent}:{env['PATH']}",
-            KO_CONFIG_PATH=str(self.outputs.with_suffix(".yaml")),
-            KO_DOCKER_REPO="example.test/bench",
-        )  # fmt: skip
+        env = {
+            **self.space.stamped_env(self.cache, stamp),
+            "KO_CONFIG_PATH": str(self.outputs.with_suffix(".yaml")),
+            "KO_DOCKER_REPO": "example.test/bench",
+        }
         self.found.clear()
         shutil.rmtree(self.outputs, ignore_errors=True)
         argv = [

@@ -91,6 +91,13 @@ class Workspace:
             env["GOARM"] = variant[0].removeprefix("v")
         return env
 
+    def stamped_env(self, cache: Path, stamp: str) -> dict[str, str]:
+        """The environment of a tool that starts `go` for each platform itself, with STAMP in it."""
+        env = self.env(self.platforms[0], cache)
+        for name in ("GOOS", "GOARCH", "GOARM"):
+            env.pop(name, None)
+        return {**env, "STAMP": stamp, "PATH": f"{Path(self.go).parent}:{env['PATH']}"}
+
     def output(self, *arguments: str, platform: str | None = None) -> list[str]:
         """The lines that a `go` prints in the module."""
         return subprocess.run(

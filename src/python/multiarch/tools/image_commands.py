@@ -2,7 +2,7 @@
 
 Request: `{"image", "commands", "platform", "host", "engines", "timeout", "results"}`: the image's
 tar; the commands, as `multiarch.tools.image_test` wrote them; what the host has, which is no part
-of any key; "auto" or an engine's name; the seconds that each command may take. `results` becomes a
+of any key; the engines to try; the seconds that each command may take. `results` becomes a
 list as that tool writes it. Each test has a new container, with the image's user, variables and
 working directory but not its entrypoint; its setup and teardown run in the same one. Exit code 3
 says that an engine or an emulator is missing, 4 that a test failed.

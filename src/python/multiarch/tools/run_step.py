@@ -2,7 +2,7 @@
 
 Request: `{"image", "run", "host", "engines", "output"}`: the image so far and `run.json`, both as
 `multiarch.tools.assemble` wrote them; a JSON file with what the host has, which is no part of any
-key; "auto" or an engine's name. `output` becomes the engine's layer, not compressed and not yet
+key; the engines to try. `output` becomes the engine's layer, not compressed and not yet
 normal. Exit code 3 says that an engine or an emulator is missing.
 """
 
